@@ -1,0 +1,114 @@
+"""The engine's data: what a layer holds, what an image holds, what could not be read.
+
+Frozen values only; no parsing, no I/O. Every other engine file speaks in these.
+"""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """One installed component as its package database states it.
+
+    `type` is the purl type (`deb`, `apk`, `pypi`, `npm`); `version` is native to the scheme, epoch included.
+    `source_name`/`source_version` are filled for OS packages (equal to name/version where the database is silent).
+    `path` is the evidence file inside the image, without a leading slash.
+    """
+
+    type: str
+    name: str
+    version: str
+    path: str
+    arch: str = ""
+    source_name: str = ""
+    source_version: str = ""
+    licenses: tuple[str, ...] = ()
+    third_party: bool = False
+    """True where an OS package does not come from the distribution itself (judged by its maintainer)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """What os-release (or a sibling) says. `family` is its ID, `version` its VERSION_ID, `name` its PRETTY_NAME.
+
+    `codename` is VERSION_CODENAME, `id_like` the words of ID_LIKE. Strings are empty where the file is silent.
+    """
+
+    family: str
+    version: str
+    name: str
+    codename: str = ""
+    id_like: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one cataloger read from one file of one layer.
+
+    `owned` holds the paths of language-package evidence (METADATA, PKG-INFO, package.json …) that the file claims
+    for the OS package `owner` (a name), or for the packages named in `owners` in step with `owned`.
+    `content` is a digest of the file's bytes, so that a file that was only touched keeps the layer it came from.
+    `error` is set where the file was recognised and could not be parsed, wholly or in part.
+    """
+
+    path: str
+    cataloger: str
+    content: str
+    packages: tuple[Package, ...] = ()
+    distribution: Distribution | None = None
+    owned: tuple[tuple[str, str], ...] = ()
+    """(owned path, owning OS package's name)"""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerAnalysis:
+    """All that is kept of one layer. Paths are normalised, without a leading slash.
+
+    `links` maps a symbolic link's path to its target, verbatim. `whiteouts` are the paths removed from lower layers,
+    `opaque` the directories whose lower content is hidden, `replaced` the paths of non-directories that would hide a
+    directory of a lower layer (links included).
+    """
+
+    diff_id: str
+    size_bytes: int
+    """Size of the expanded tar stream."""
+    entries: int
+    evidence: tuple[Evidence, ...] = ()
+    whiteouts: tuple[str, ...] = ()
+    opaque: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
+    replaced: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """Something present that could not be looked at. `path` is empty where a whole layer could not be read."""
+
+    path: str
+    layer: str
+    cataloger: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledPackage:
+    """A package of an image: `layer` is the digest that introduced it, `owned_by` the OS package that owns its file."""
+
+    package: Package
+    layer: str
+    owned_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """An image's content. `complete` is False as soon as anything is in `unread`."""
+
+    distribution: Distribution | None
+    packages: tuple[InstalledPackage, ...]
+    unread: tuple[Unread, ...] = field(default=())
+
+    @property
+    def complete(self) -> bool:
+        return not self.unread
