@@ -1,0 +1,55 @@
+"""What a cataloger is: a cheap question about a path and a parser of one file's bytes.
+
+A cataloger never opens anything itself and keeps no state between two files; hostile bytes may only cost it
+`max_bytes` and linear time.
+"""
+
+import hashlib
+from typing import Protocol
+
+from scans.engine.model import Evidence
+
+MIB = 1024 * 1024
+MAX_FIELD_CHARACTERS = 1024
+"""Names and versions longer than this are no names and versions; the record is dropped and said to be malformed."""
+
+LANGUAGE_BASENAMES = frozenset({"METADATA", "PKG-INFO", "package.json"})
+LANGUAGE_SUFFIXES = (".egg-info",)
+
+
+class Cataloger(Protocol):
+    """One kind of package database.
+
+    A path is offered to `wants` only if its last component is in `basenames`, or it ends with one of `suffixes`, or it
+    starts with one of `prefixes`. `version` is raised whenever `parse` would answer differently for the same bytes.
+    """
+
+    name: str
+    version: int
+    max_bytes: int
+    basenames: frozenset[str]
+    suffixes: tuple[str, ...]
+    prefixes: tuple[str, ...]
+
+    def wants(self, path: str) -> bool:
+        """Whether to keep the bytes of `path` (normalised, no leading slash). Pure and cheap."""
+        ...
+
+    def parse(self, path: str, data: bytes) -> Evidence:
+        """What `data` says. Raises CatalogError if nothing could be read; a part not read is named in `Evidence.error`."""
+        ...
+
+
+def content_digest(data: bytes) -> str:
+    """The value of `Evidence.content`: sha256 of the file's bytes, hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def is_language_evidence(path: str) -> bool:
+    """Whether `path` may be the evidence of a language package that an OS package could own (reference B15)."""
+    return path.endswith(LANGUAGE_SUFFIXES) or path.rpartition("/")[2] in LANGUAGE_BASENAMES
+
+
+def is_plain_text(value: str) -> bool:
+    """Whether `value` can be a name or a version: not empty, of bounded length, printable, without white space."""
+    return 0 < len(value) <= MAX_FIELD_CHARACTERS and value.isprintable() and " " not in value
