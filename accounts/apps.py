@@ -1,0 +1,8 @@
+"""The accounts app: organizations, people, roles, audit log."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+    verbose_name = "Accounts"

