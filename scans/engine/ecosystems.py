@@ -1,5 +1,11 @@
-"""Which OSV ecosystem and name a package is looked up under (reference B1, C3, C4, C5)."""
+"""Which OSV ecosystem and name a package is looked up under, and what has no advisories at all.
 
+Reference B1 (os-release), C3 (ecosystem strings), C4 (lookup keys), C5 (names). What is not known here is said to be
+not covered; nothing is ever treated as its parent distribution because of ID_LIKE.
+"""
+
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from scans.engine.model import Distribution, Package
@@ -12,6 +18,9 @@ class Ecosystem:
     name: str
     release: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.name}:{self.release}" if self.release else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class LookupKey:
@@ -23,19 +32,154 @@ class LookupKey:
     scheme: str
 
 
+LANGUAGES: dict[str, tuple[str, str]] = {"pypi": ("PyPI", "pep440"), "npm": ("npm", "npm")}
+"""purl type → (OSV ecosystem, scheme)."""
+
+OS_TYPES: dict[str, str] = {"deb": "dpkg", "apk": "apk"}
+"""purl type → scheme."""
+
+SCHEMES: dict[str, str] = {
+    "Debian": "dpkg",
+    "Ubuntu": "dpkg",
+    "Echo": "dpkg",
+    "Alpine": "apk",
+    "Wolfi": "apk",
+    "Chainguard": "apk",
+    "MinimOS": "apk",
+    "Alpaquita": "apk",
+    "BellSoft Hardened Containers": "apk",
+    "PyPI": "pep440",
+    "npm": "npm",
+}
+"""Base ecosystem → scheme, for all that can be matched."""
+
+DEBIAN_CODENAMES = {
+    "jessie": "8",
+    "stretch": "9",
+    "buster": "10",
+    "bullseye": "11",
+    "bookworm": "12",
+    "trixie": "13",
+    "forky": "14",
+    "duke": "15",
+}
+POSTMARKETOS_ALPINE = {
+    "21.12": "3.15",
+    "22.06": "3.16",
+    "22.12": "3.17",
+    "23.06": "3.18",
+    "23.12": "3.19",
+    "24.06": "3.20",
+    "24.12": "3.21",
+    "25.06": "3.22",
+    "25.12": "3.23",
+}
+RPM_FAMILIES = {
+    "rhel": "Red Hat Enterprise Linux",
+    "rocky": "Rocky Linux",
+    "almalinux": "AlmaLinux",
+    "opensuse": "openSUSE",
+    "opensuse-leap": "openSUSE Leap",
+    "opensuse-tumbleweed": "openSUSE Tumbleweed",
+    "sles": "SUSE Linux Enterprise",
+    "sled": "SUSE Linux Enterprise",
+    "sles_sap": "SUSE Linux Enterprise",
+    "sle_hpc": "SUSE Linux Enterprise",
+    "sle-micro": "SUSE Linux Enterprise Micro",
+    "sl-micro": "SUSE Linux Micro",
+    "sle-micro-rancher": "SUSE Linux Enterprise Micro",
+    "mariner": "CBL-Mariner",
+    "azurelinux": "Azure Linux",
+    "openeuler": "openEuler",
+    "mageia": "Mageia",
+    "photon": "Photon OS",
+}
+"""Families whose packages are in an rpm database, which no cataloger reads yet, though OSV has their advisories."""
+
+_TWO_NUMBERS = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
+_MAJOR = re.compile(r"[0-9]{1,4}")
+_PEP503 = re.compile(r"[-_.]+")
+_KERNEL_NEIGHBOURS = frozenset(
+    {"linux-atm", "linux-base", "linux-firmware", "linux-ftpd", "linux-igd", "linux-wlan-ng"}
+)
+"""Sources whose name starts like the kernel's and that are not the kernel."""
+
+
+def ecosystem_of(distribution: Distribution | None) -> Ecosystem | None:
+    """The ecosystem of the distribution's own packages; None where OSV has none that can be matched here."""
+    rule = _FAMILIES.get(distribution.family) if distribution else None
+    return rule(distribution) if rule and distribution else None
+
+
 def lookup_keys(package: Package, distribution: Distribution | None) -> tuple[LookupKey, ...]:
-    """The keys of one package; empty where nothing may be matched (`exclusion` says why)."""
-    raise NotImplementedError
+    """The keys of one package; empty where nothing may be matched (`exclusion` says why).
+
+    Ubuntu packages also look under `Ubuntu:Pro:…`, where fixes that need a subscription are recorded (C3.2).
+    """
+    if exclusion(package, distribution):
+        return ()
+    if package.type in LANGUAGES:
+        name, scheme = LANGUAGES[package.type]
+        return (LookupKey(name, normalised_name(name, package.name), package.version, scheme),)
+    ecosystem = ecosystem_of(distribution)
+    if ecosystem is None:
+        return ()
+    source = package.source_name or package.name
+    version = package.version if package.type == "apk" else package.source_version or package.version
+    names = (source, package.name) if ecosystem.name in _ALSO_BY_BINARY_NAME and source != package.name else (source,)
+    strings = (str(ecosystem), *_ubuntu_variants(ecosystem))
+    return tuple(LookupKey(string, name, version, OS_TYPES[package.type]) for string in strings for name in names)
 
 
 def exclusion(package: Package, distribution: Distribution | None) -> str:
     """Why a package has no lookup keys, as a sentence; "" where it has some."""
-    raise NotImplementedError
+    if not package.version:
+        return "Its version is not known."
+    if package.type in LANGUAGES:
+        return ""
+    if package.type not in OS_TYPES:
+        return f"Packages of type “{package.type}” are not matched."
+    if package.third_party:
+        return "It comes from another vendor than the distribution, whose advisories do not speak of it."
+    if package.type == "apk" and package.name.startswith("."):
+        return "It is a virtual package of apk, which holds nothing."
+    if package.type == "deb" and _is_kernel_headers(package):
+        return "It is built from the kernel's source; a container uses the kernel of its host."
+    ecosystem = ecosystem_of(distribution)
+    if ecosystem is None:
+        return coverage(distribution)
+    if SCHEMES[ecosystem.name] != OS_TYPES[package.type]:
+        return f"A {package.type} package in {ecosystem.name} has no advisories."
+    return ""
 
 
 def coverage(distribution: Distribution | None) -> str:
-    """"" where advisories for the distribution's packages exist; otherwise a sentence that says what is missing."""
-    raise NotImplementedError
+    """ "" where advisories for the distribution's packages exist; otherwise a sentence that says what is missing."""
+    if distribution is None or not distribution.family:
+        return "The image names no operating system: only its language packages are matched."
+    if ecosystem_of(distribution) is not None:
+        return ""
+    title = _title(distribution)
+    if distribution.family in RPM_FAMILIES:
+        return f"{title} keeps its packages in an rpm database, which is not read: only language packages are matched."
+    if distribution.family in ("alpine", "postmarketos"):
+        return f"{title} is a moving or unknown branch of Alpine without advisories of its own: its packages are not matched."
+    if distribution.family in _FAMILIES:
+        return f"{title} names no release, so that its advisories cannot be chosen: its packages are not matched."
+    return f"{title} has no advisory source: only language packages are matched."
+
+
+def caveat(distribution: Distribution | None) -> str:
+    """What to bear in mind although the distribution is covered; "" where nothing."""
+    if distribution is None or ecosystem_of(distribution) is None:
+        return ""
+    if distribution.family == "debian" and not distribution.version:
+        return f"{_title(distribution)} is not released yet: its advisories may be incomplete."
+    if distribution.family == "raspbian":
+        return "Raspbian rebuilds Debian's packages: fixed versions may differ from Debian's."
+    if distribution.family == "postmarketos":
+        return "postmarketOS is matched with the Alpine release that it is built on."
+    return ""
 
 
 def base_ecosystem(ecosystem: str) -> str:
@@ -45,9 +189,95 @@ def base_ecosystem(ecosystem: str) -> str:
 
 def scheme_of(ecosystem: str) -> str:
     """The version scheme of an OSV ecosystem string; "" where none is built in."""
-    raise NotImplementedError
+    return SCHEMES.get(base_ecosystem(ecosystem), "")
 
 
 def normalised_name(ecosystem: str, name: str) -> str:
-    """The form of `name` by which records and packages of an ecosystem meet."""
-    raise NotImplementedError
+    """The form of `name` by which records and packages of an ecosystem meet (C5)."""
+    match base_ecosystem(ecosystem):
+        case "PyPI":
+            return _PEP503.sub("-", name).lower()
+        case "Packagist" | "NuGet" | "Bitnami":
+            return name.lower()
+        case "crates.io":
+            return name.replace("_", "-")
+        case _:
+            return name
+
+
+def _title(distribution: Distribution) -> str:
+    """How a person calls the distribution: PRETTY_NAME, else family and version."""
+    known = RPM_FAMILIES.get(distribution.family, distribution.family.capitalize())
+    return distribution.name or f"{known} {distribution.version}".strip()
+
+
+def _is_kernel_headers(package: Package) -> bool:
+    source = package.source_name or package.name
+    if package.name.startswith(("linux-image", "linux-modules")):
+        return False
+    return source == "linux" or (source.startswith("linux-") and source not in _KERNEL_NEIGHBOURS)
+
+
+def _debian(distribution: Distribution) -> Ecosystem | None:
+    """The major number; testing has no VERSION_ID, so its codename's number (D42). `sid` is not exported by OSV."""
+    found = _MAJOR.match(distribution.version)
+    release = found.group() if found else DEBIAN_CODENAMES.get(distribution.codename, "")
+    return Ecosystem("Debian", release) if release else None
+
+
+def _ubuntu(distribution: Distribution) -> Ecosystem | None:
+    found = _TWO_NUMBERS.match(distribution.version)
+    if not found:
+        return None
+    year, month = found.groups()
+    is_long_term = int(year) % 2 == 0 and month == "04"
+    return Ecosystem("Ubuntu", f"{year}.{month}:LTS" if is_long_term else f"{year}.{month}")
+
+
+def _alpine(distribution: Distribution) -> Ecosystem | None:
+    """`v3.19`; edge (`3.23_alpha20250612`, `edge`) has no advisories in OSV (C3, D51)."""
+    found = _TWO_NUMBERS.match(distribution.version)
+    if not found or "_alpha" in distribution.version or "edge" in distribution.name.lower().split():
+        return None
+    return Ecosystem("Alpine", f"v{found.group()}")
+
+
+def _postmarketos(distribution: Distribution) -> Ecosystem | None:
+    release = POSTMARKETOS_ALPINE.get(distribution.version.removeprefix("v"))
+    return Ecosystem("Alpine", f"v{release}") if release else None
+
+
+def _alpaquita(name: str) -> Callable[[Distribution], Ecosystem | None]:
+    def rule(distribution: Distribution) -> Ecosystem | None:
+        found = _MAJOR.match(distribution.version)
+        return Ecosystem(name, found.group() if found else "stream")
+
+    return rule
+
+
+def _without_release(name: str) -> Callable[[Distribution], Ecosystem | None]:
+    return lambda _distribution: Ecosystem(name)
+
+
+def _ubuntu_variants(ecosystem: Ecosystem) -> tuple[str, ...]:
+    """Further strings under which Ubuntu's records for the same release are filed."""
+    if ecosystem.name != "Ubuntu" or not ecosystem.release.endswith(":LTS"):
+        return ()
+    return (f"Ubuntu:Pro:{ecosystem.release}", f"Ubuntu:{ecosystem.release.removesuffix(':LTS')}")
+
+
+_ALSO_BY_BINARY_NAME = frozenset({"Wolfi", "Chainguard", "MinimOS"})
+_FAMILIES: dict[str, Callable[[Distribution], Ecosystem | None]] = {
+    "debian": _debian,
+    "raspbian": _debian,
+    "ubuntu": _ubuntu,
+    "alpine": _alpine,
+    "postmarketos": _postmarketos,
+    "wolfi": _without_release("Wolfi"),
+    "chainguard": _without_release("Chainguard"),
+    "minimos": _without_release("MinimOS"),
+    "echo": _without_release("Echo"),
+    "alpaquita": _alpaquita("Alpaquita"),
+    "bellsoft-hardened-containers": _alpaquita("BellSoft Hardened Containers"),
+}
+"""os-release ID → rule for its ecosystem. Distroless images say ID=debian."""
