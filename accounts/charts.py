@@ -28,7 +28,7 @@ _FULL_CIRCLE = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One severity of a tally: ``x`` and ``width`` on a bar 100 wide; ``offset`` and ``share`` on a ring of circumference 100."""
+    """One severity of a tally: ``x``, ``width`` on a bar 100 wide; ``offset``, ``share`` on a ring 100 around."""
 
     band: str
     word: str
@@ -92,9 +92,12 @@ class Trend:
 
 
 def severity_tally(counts: Any) -> Tally:
-    """Five parts from a mapping or object with critical, high, medium, low, negligible, unknown (or other); None means not counted."""
+    """Five parts from a mapping or object with critical, high, medium, low, negligible, unknown (or other).
+
+    None means that nobody has counted: the tally is then not ``known`` and its page shows dashes.
+    """
     if counts is None or counts == "":
-        return Tally(False, tuple(_part(band, 0, 0.0, 0.0, 0.0, 0.0) for band in BANDS), 0)
+        return Tally(False, tuple(_part(band, 0) for band in BANDS), 0)
     values = _band_counts(counts)
     total = sum(values)
     shown = [value for value in values if value]
@@ -103,14 +106,17 @@ def severity_tally(counts: Any) -> Tally:
     parts, x, turned = [], 0.0, 0.0
     for band, value, width in zip(BANDS, values, widths, strict=True):
         share = _FULL_CIRCLE * value / total if total else 0.0
-        parts.append(_part(band, value, x, width, turned, share))
+        parts.append(_part(band, value, x=x, width=width, turned=turned, share=share))
         turned += share
         x += width + (_BAR_GAP if value else 0.0)
     return Tally(True, tuple(parts), total)
 
 
 def severity_trend(points: Sequence[Any]) -> Trend:
-    """Stack the severities of ``points`` (each with ``at`` and counts as for a tally, or ``counts`` None for a day without an answer)."""
+    """Stack the severities of ``points``: each has ``at`` and counts as for a tally.
+
+    A point with ``counts`` None (or ``known`` False) is a day without an answer and leaves a gap.
+    """
     ordered = sorted(points or (), key=lambda point: _get(point, "at"))
     rows = [_point_counts(point) for point in ordered]
     maximum = _nice_ceiling(max((sum(row) for row in rows if row is not None), default=0))
@@ -132,7 +138,9 @@ def severity_trend(points: Sequence[Any]) -> Trend:
     )
 
 
-def _part(band: str, count: int, x: float, width: float, turned: float, share: float) -> Part:
+def _part(
+    band: str, count: int, *, x: float = 0.0, width: float = 0.0, turned: float = 0.0, share: float = 0.0
+) -> Part:
     letter = WORDS[band][0]
     # A ring is drawn from twelve o'clock: a dash offset of 25 is a quarter turn back from three o'clock.
     return Part(band, WORDS[band], letter, count, _number(x), _number(width), _number(25.0 - turned), _number(share))

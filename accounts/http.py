@@ -8,7 +8,7 @@ from django_htmx.middleware import HtmxDetails
 
 if TYPE_CHECKING:
     from accounts.models import Organization, User
-    from accounts.permissions import Role
+    from accounts.roles import Role
 
 
 class OrganizationRequest(HttpRequest):

@@ -9,7 +9,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 
-from accounts.permissions import Role
+from accounts.roles import Role
 
 if TYPE_CHECKING:
     from django.db.models.manager import RelatedManager

@@ -1,10 +1,9 @@
-"""Roles and the decorator that every page of the portal carries.
+"""The decorator that every page of the portal carries.
 
 A stranger to an organization gets 404, too low a role 403, nobody logged in is sent to the login page.
 """
 
 from collections.abc import Callable
-from enum import StrEnum
 from functools import wraps
 from typing import Concatenate, ParamSpec
 
@@ -13,24 +12,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponseBase
 
 from accounts.http import OrganizationRequest
+from accounts.roles import Role
 
 P = ParamSpec("P")
 View = Callable[Concatenate[OrganizationRequest, P], HttpResponseBase]
-
-
-class Role(StrEnum):
-    """What a member may do; each includes the ones below it."""
-
-    ADMINISTRATOR = "administrator"
-    SCAN_MANAGER = "scan_manager"
-    VIEWER = "viewer"
-
-    @property
-    def rank(self) -> int:
-        return {"viewer": 1, "scan_manager": 2, "administrator": 3}[self.value]
-
-    def includes(self, other: "Role") -> bool:
-        return self.rank >= other.rank
 
 
 def organization_required(role: Role) -> Callable[[View[P]], Callable[Concatenate[HttpRequest, P], HttpResponseBase]]:

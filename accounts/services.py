@@ -7,7 +7,7 @@ from django.utils.crypto import get_random_string
 from django.utils.text import slugify
 
 from accounts.models import ADMINISTRATORS_GROUP, SERVICE_USER_PREFIX, AuditEvent, Group, Membership, Organization, User
-from accounts.permissions import Role
+from accounts.roles import Role
 
 DEFAULT_GROUPS = ((ADMINISTRATORS_GROUP, Role.ADMINISTRATOR), ("scan-managers", Role.SCAN_MANAGER), ("viewers", Role.VIEWER))
 SETUP_LOCK_KEY = 0x504F5254  # any constant: the advisory lock that serialises the first start

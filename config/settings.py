@@ -19,8 +19,8 @@ environ.Env.read_env(str(BASE_DIR / ".env"))
 
 DATA_DIR = Path(env.str("PORTWARDEN_DATA_DIR", default=str(BASE_DIR / ".data"))).expanduser().resolve()
 DEBUG = env.bool("DEBUG", default=False)
-LOCAL_SECRETS = env.bool("PORTWARDEN_LOCAL_SECRETS", default=False)
-"""True for the demonstration, tests and a single-machine trial: missing secrets are made once under DATA_DIR."""
+LOCAL_SECRETS = env.bool("PORTWARDEN_LOCAL_SECRETS", default=not env.str("DATABASE_URL", default=""))
+"""True on a single machine with the embedded database: missing secrets are made once, beside that database."""
 
 
 def secret_required(name: str) -> str:

@@ -29,15 +29,18 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of registry. `available` is False for tiles that are announced and cannot be clicked yet."""
+    """A kind of registry. Without a `provider` its tile is announced and cannot be clicked yet."""
 
     kind: RegistryKind
     label: str
     icon: str
     summary: str
-    available: bool
     fields: tuple[Field, ...]
-    provider: ProviderBuilder
+    provider: ProviderBuilder | None
+
+    @property
+    def available(self) -> bool:
+        return self.provider is not None
 
 
 def registry_host(kind: str, config: Mapping[str, Any]) -> str:
@@ -74,10 +77,10 @@ OCI_FIELDS = (
 KINDS: dict[RegistryKind, Kind] = {
     row.kind: row
     for row in (
-        Kind(RegistryKind.ECR, "Amazon ECR", "ecr", "Private repositories of an AWS account.", False, (), _generic),
-        Kind(RegistryKind.ACR, "Azure ACR", "acr", "An Azure Container Registry.", False, (), _generic),
-        Kind(RegistryKind.DOCKER_HUB, "Docker Hub", "docker-hub", "Private repositories of a user or organization.", False, (), _generic),
-        Kind(RegistryKind.JFROG, "JFrog Artifactory Cloud", "jfrog", "Docker repositories of a JFrog platform.", False, (), _generic),
-        Kind(RegistryKind.OCI, "Other OCI registry", "oci", "Harbor, GitLab, GHCR, Quay, Nexus, distribution and others.", True, OCI_FIELDS, _generic),
+        Kind(RegistryKind.ECR, "Amazon ECR", "ecr", "Private repositories of an AWS account.", (), None),
+        Kind(RegistryKind.ACR, "Azure ACR", "acr", "An Azure Container Registry.", (), None),
+        Kind(RegistryKind.DOCKER_HUB, "Docker Hub", "docker-hub", "Private repositories of a user or organization.", (), None),
+        Kind(RegistryKind.JFROG, "JFrog Artifactory Cloud", "jfrog", "Docker repositories of a JFrog platform.", (), None),
+        Kind(RegistryKind.OCI, "Other OCI registry", "oci", "Harbor, GitLab, GHCR, Quay, Nexus, distribution and others.", OCI_FIELDS, _generic),
     )
 }

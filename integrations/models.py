@@ -81,7 +81,6 @@ class Registry(models.Model):
     state = models.CharField(max_length=12, choices=RegistryState.choices, default=RegistryState.NEW)
     last_error = models.TextField(blank=True)
     last_check_at = models.DateTimeField(null=True, blank=True)
-    next_scan_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     image_count = models.PositiveIntegerField(default=0)

@@ -13,7 +13,7 @@ from integrations.fields import Secrets, SecretsUnreadable
 from integrations.kinds import KINDS, registry_host
 from integrations.models import Registry, RegistryAccess, RegistryKind, RegistryState
 from integrations.oci.egress import EgressPolicy
-from integrations.oci.errors import AuthenticationFailed
+from integrations.oci.errors import AuthenticationFailed, Unsupported
 from integrations.providers.base import CheckResult, Provider
 from integrations.signals import registry_connected, registry_schedule_changed
 
@@ -35,7 +35,10 @@ def egress_policy() -> EgressPolicy:
 
 def provider_build(kind: str, config: Mapping[str, Any], secrets: Mapping[str, str]) -> Provider:
     """The provider of a registry that may not be saved yet. Close it after use. Raises RegistryError on bad fields."""
-    return KINDS[RegistryKind(kind)].provider(config, secrets, egress_policy(), settings.REGISTRY_CA_FILE)
+    row = KINDS[RegistryKind(kind)]
+    if row.provider is None:
+        raise Unsupported(f"{row.label} cannot be connected yet.", code="kind_unavailable", permanent=True)
+    return row.provider(config, secrets, egress_policy(), settings.REGISTRY_CA_FILE)
 
 
 def registry_provider(registry: Registry) -> Provider:

@@ -1,6 +1,7 @@
 """The words, classes and geometry that pages need to present values.
 
-Usable in every template by ``{% load portwarden %}``. Nothing here queries, decides or mutates; an unknown value is shown as unknown.
+Usable in every template by ``{% load portwarden %}``. Nothing here queries, decides or mutates; an unknown value
+is shown as unknown.
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def age(value: datetime | None) -> str:
 
 @register.filter
 def duration(value: timedelta | float | None) -> str:
-    """Seconds or a timedelta in at most two units for short spans, one for long ones: ``48 s``, ``3 min 5 s``, ``7 h``, ``12 d``."""
+    """Seconds or a timedelta: ``48 s``, ``3 min 5 s``, ``7 h``, ``12 d``."""
     if value is None or value == "":
         return UNKNOWN
     seconds = int(value.total_seconds() if isinstance(value, timedelta) else value)
@@ -160,7 +161,7 @@ def shorten_digest(value: str | None) -> str:
 
 @register.filter
 def filesize_iec(value: float | None) -> str:
-    """Bytes in binary units, three significant figures: ``812 B``, ``9.54 MiB``, ``120 MiB``; ``–`` for an unknown size."""
+    """Bytes in binary units, three figures: ``812 B``, ``9.54 MiB``, ``120 MiB``; ``–`` for an unknown size."""
     if value is None or value == "":
         return UNKNOWN
     size = float(value)
@@ -177,7 +178,7 @@ def filesize_iec(value: float | None) -> str:
 
 @register.filter
 def percent(part: float | None, whole: float | None) -> int | None:
-    """``part`` of ``whole`` in whole percent, rounded down so that 100 means all; None when the whole is unknown or nothing."""
+    """``part`` of ``whole`` in whole percent, rounded down so that 100 means all; None when the whole is unknown."""
     if part is None or not whole:
         return None
     return max(0, min(100, int(100 * float(part) / float(whole))))

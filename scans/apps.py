@@ -1,0 +1,20 @@
+"""The scans app: the product itself. Hears of connected registries and changed schedules from integrations."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_delete, post_migrate
+
+from integrations import signals
+
+
+class ScansConfig(AppConfig):
+    name = "scans"
+    verbose_name = "Scans"
+
+    def ready(self) -> None:
+        from integrations.models import Registry  # noqa: PLC0415  (models exist only once all apps are loaded)
+        from scans import schedules, services  # noqa: PLC0415
+
+        signals.registry_connected.connect(services.on_registry_connected, dispatch_uid="first-scan")
+        signals.registry_schedule_changed.connect(services.on_schedule_changed, dispatch_uid="schedule")
+        post_delete.connect(services.on_registry_deleted, sender=Registry, dispatch_uid="schedule-remove")
+        post_migrate.connect(schedules.sweep_ensure, sender=self, dispatch_uid="sweep")

@@ -1,0 +1,97 @@
+"""The write side of scans that people and schedules use: request, cancel, and what follows a connected registry."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from accounts.models import User
+from accounts.services import audit_record, service_user_problem
+from integrations.models import Registry, RegistryAccess
+from scans.models import JobState, Outcome, Scan, ScanJob, ScanStatus, TagOutcome, Trigger
+from scans.models.scans import ACTIVE_STATUSES
+from scans.schedules import schedule_remove, schedule_sync
+
+TASK_SCAN = "scans.tasks.run_scan"
+
+
+class ScanRefused(Exception):
+    """A scan may not start; the message says why and what to do."""
+
+
+def scan_request(*, registry: Registry, trigger: Trigger, actor: User | None) -> tuple[Scan, bool]:
+    """Queues a scan of the whole registry; row, audit event and task stand or fall together.
+
+    Returns (scan, created): one registry has at most one active scan, so a second request gets the first one back.
+    Raises ScanRefused for a disabled or public registry, and where the service user may not act.
+    """
+    refusal = _refusal(registry)
+    if refusal:
+        Registry.objects.filter(pk=registry.pk).update(last_error=refusal)
+        raise ScanRefused(refusal)
+    try:
+        with transaction.atomic():
+            scan = Scan.objects.create(
+                organization=registry.organization,
+                registry=registry,
+                trigger=trigger,
+                requested_by=actor,
+                run_as=registry.service_user,
+            )
+            audit_record(
+                organization=registry.organization,
+                actor=actor or registry.service_user,
+                action="scan.request",
+                target=registry,
+                detail={"scan": scan.pk, "trigger": trigger.value},
+            )
+            async_task(TASK_SCAN, scan.pk)
+    except IntegrityError:
+        active = Scan.objects.filter(registry=registry, status__in=ACTIVE_STATUSES).first()
+        if active is None:
+            raise
+        return active, False
+    return scan, True
+
+
+def scan_cancel(*, scan: Scan, actor: User) -> bool:
+    """Stops a scan: pending images are not read any more. False where it had ended already. What was read stays."""
+    with transaction.atomic():
+        changed = Scan.objects.filter(pk=scan.pk, status__in=ACTIVE_STATUSES).update(
+            status=ScanStatus.CANCELLED,
+            finished_at=timezone.now(),
+            current="",
+            message=f"Cancelled by {actor}. What was read until then is kept.",
+        )
+        if not changed:
+            return False
+        ScanJob.objects.filter(scan=scan, state=JobState.PENDING).update(state=JobState.DONE)
+        TagOutcome.objects.filter(scan=scan, outcome=Outcome.PENDING).update(
+            outcome=Outcome.CANCELLED, reason="The scan was cancelled before this tag's turn. The next scan reads it."
+        )
+        audit_record(organization=scan.organization, actor=actor, action="scan.cancel", target=scan.registry)
+    return True
+
+
+def on_registry_connected(sender: Any, *, registry: Registry, actor: User | None, **_: Any) -> None:
+    """Queues the first scan and the schedule, inside the transaction that connects the registry."""
+    schedule_sync(registry)
+    if registry.access == RegistryAccess.PRIVATE:
+        scan_request(registry=registry, trigger=Trigger.CONNECTED, actor=actor)
+
+
+def on_schedule_changed(sender: Any, *, registry: Registry, **_: Any) -> None:
+    schedule_sync(registry)
+
+
+def on_registry_deleted(sender: Any, *, instance: Registry, **_: Any) -> None:
+    schedule_remove(instance.pk)
+
+
+def _refusal(registry: Registry) -> str:
+    if registry.access == RegistryAccess.PUBLIC:
+        return "A public registry is not scanned in bulk. Scan its images one by one, by reference."
+    if not registry.enabled:
+        return "The registry is disabled. Enable it, then scan."
+    return service_user_problem(registry.service_user)

@@ -1,0 +1,6 @@
+"""The addresses of scans."""
+
+from django.urls import URLPattern
+
+app_name = "scans"
+urlpatterns: list[URLPattern] = []
