@@ -163,7 +163,7 @@ def coverage(distribution: Distribution | None) -> str:
     if distribution.family in RPM_FAMILIES:
         return f"{title} keeps its packages in an rpm database, which is not read: only language packages are matched."
     if distribution.family in ("alpine", "postmarketos"):
-        return f"{title} is a moving or unknown branch of Alpine without advisories of its own: its packages are not matched."
+        return f"{title} is a moving or unknown branch of Alpine without advisories: its packages are not matched."
     if distribution.family in _FAMILIES:
         return f"{title} names no release, so that its advisories cannot be chosen: its packages are not matched."
     return f"{title} has no advisory source: only language packages are matched."

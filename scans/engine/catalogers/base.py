@@ -36,7 +36,7 @@ class Cataloger(Protocol):
         ...
 
     def parse(self, path: str, data: bytes) -> Evidence:
-        """What `data` says. Raises CatalogError if nothing could be read; a part not read is named in `Evidence.error`."""
+        """What `data` says. Raises CatalogError if nothing could be read; `Evidence.error` names a part not read."""
         ...
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from scans.engine.versions import apk, dpkg, pep440, semver
 from scans.engine.versions.errors import Unmatchable
 
-__all__ = ["MAX_CHARACTERS", "SCHEMES", "Unmatchable", "compare", "comparable_text", "is_valid", "parse"]
+__all__ = ["MAX_CHARACTERS", "SCHEMES", "Unmatchable", "comparable_text", "compare", "is_valid", "parse"]
 
 MAX_CHARACTERS = 1024
 """A longer text is no version: it is opaque, and only equality with another text can be asked."""
@@ -67,5 +67,5 @@ def is_valid(scheme: str, text: str) -> bool:
 
 
 def comparable_text(scheme: str, text: str) -> str:
-    """What of an installed version takes part in range checks: for PEP 440, all but the local label (reference C9.4)."""
+    """What of an installed version takes part in range checks: for PEP 440, all but the local label (C9.4)."""
     return text.partition("+")[0] if scheme == "pep440" else text

@@ -104,7 +104,7 @@ def _order(a: tuple[Token, ...], b: tuple[Token, ...]) -> int:
 
 
 def _order_of_values(a: Token, b: Token) -> int:
-    """Fractional parts with a leading zero compare as text (1.02 < 1.1), so do hashes and what is not in the grammar."""
+    """Parts with a leading zero compare as text (1.02 < 1.1), so do hashes and what is not in the grammar."""
     as_text = a.kind in (HASH, INVALID) or (a.kind == DIGIT and (a.text.startswith("0") or b.text.startswith("0")))
     if as_text:
         return (a.text > b.text) - (a.text < b.text)
@@ -112,7 +112,7 @@ def _order_of_values(a: Token, b: Token) -> int:
 
 
 def _order_of_kinds(a: Token, b: Token) -> int:
-    """A pre-release suffix is older than anything else in its place; otherwise the earlier kind is the newer version."""
+    """A pre-release suffix is older than anything else in its place; otherwise the earlier kind is newer."""
     if a.kind == SUFFIX and a.number < 0:
         return -1
     if b.kind == SUFFIX and b.number < 0:

@@ -10,7 +10,9 @@ _RUN = re.compile(r"([^0-9]*)([0-9]*)")
 _MAX_EPOCH = 2**31 - 1
 
 _END = "\x02"
-_WEIGHTS = {ord("~"): "\x01"} | {code: chr(code + 256) for code in range(128) if not chr(code).isalpha() and code != ord("~")}
+_WEIGHTS = {ord("~"): "\x01"} | {
+    code: chr(code + 256) for code in range(128) if not chr(code).isalpha() and code != ord("~")
+}
 """Sorts `~` before the end of a part, the end before letters, letters before everything else."""
 
 Part = tuple[str | int, ...]
