@@ -107,7 +107,7 @@ def first_outside(start: Interval, all_intervals: Sequence[Interval], scheme: st
 
 
 def bounded_by_last_known(interval: Interval, last_known: str) -> Interval:
-    """`interval`, ended by GitHub's `last_known_affected_version_range` ("< 15.5.1", "<= 2.9.10.3") if it has no end."""
+    """`interval` ended by GitHub's `last_known_affected_version_range` ("< 15.5.1", "<= 2.9.10.3") if it has no end."""
     operator, _, version = last_known.strip().partition(" ")
     if interval.end or operator not in ("<", "<=") or not version.strip():
         return interval

@@ -1,5 +1,18 @@
 """The package databases that are read. A new cataloger is a module here and a line in `CATALOGERS`."""
 
+from scans.engine.catalogers.apk import ApkCataloger
 from scans.engine.catalogers.base import Cataloger
+from scans.engine.catalogers.dpkg import DpkgCataloger
+from scans.engine.catalogers.dpkg_files import DpkgFilesCataloger
+from scans.engine.catalogers.npm import NpmCataloger
+from scans.engine.catalogers.os_release import OsReleaseCataloger
+from scans.engine.catalogers.python import PythonCataloger
 
-CATALOGERS: tuple[Cataloger, ...] = ()
+CATALOGERS: tuple[Cataloger, ...] = (
+    OsReleaseCataloger(),
+    DpkgCataloger(),
+    DpkgFilesCataloger(),
+    ApkCataloger(),
+    PythonCataloger(),
+    NpmCataloger(),
+)

@@ -13,8 +13,10 @@ MIB = 1024 * 1024
 MAX_FIELD_CHARACTERS = 1024
 """Names and versions longer than this are no names and versions; the record is dropped and said to be malformed."""
 
-LANGUAGE_BASENAMES = frozenset({"METADATA", "PKG-INFO", "package.json"})
-LANGUAGE_SUFFIXES = (".egg-info",)
+_LANGUAGE_BASENAMES = frozenset({"METADATA", "PKG-INFO", "package.json"})
+_LANGUAGE_SUFFIXES = (".egg-info",)
+_LANGUAGE_MARKS = tuple(mark.encode("ascii") for mark in (*sorted(_LANGUAGE_BASENAMES), *_LANGUAGE_SUFFIXES))
+_NAMED_PROBLEMS = 3
 
 
 class Cataloger(Protocol):
@@ -47,7 +49,20 @@ def content_digest(data: bytes) -> str:
 
 def is_language_evidence(path: str) -> bool:
     """Whether `path` may be the evidence of a language package that an OS package could own (reference B15)."""
-    return path.endswith(LANGUAGE_SUFFIXES) or path.rpartition("/")[2] in LANGUAGE_BASENAMES
+    return path.endswith(_LANGUAGE_SUFFIXES) or path.rpartition("/")[2] in _LANGUAGE_BASENAMES
+
+
+def mentions_language_evidence(data: bytes) -> bool:
+    """A quick look before the lines of a long list are taken apart: whether any may be language evidence."""
+    return any(mark in data for mark in _LANGUAGE_MARKS)
+
+
+def partial_error(path: str, problems: list[str]) -> str:
+    """`Evidence.error` for a file of which some parts could not be read; "" if there was no problem."""
+    if not problems:
+        return ""
+    more = f" and {len(problems) - _NAMED_PROBLEMS} more" if len(problems) > _NAMED_PROBLEMS else ""
+    return f"{path} was read in part: {'; '.join(problems[:_NAMED_PROBLEMS])}{more}."
 
 
 def is_plain_text(value: str) -> bool:
