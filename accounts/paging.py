@@ -100,8 +100,8 @@ def _value(queryset: QuerySet[M], name: str, value: Any) -> Any:
     if not isinstance(value, str | int | float) or isinstance(value, bool) or "\0" in str(value):
         raise ValueError(name)
     annotation = queryset.query.annotations.get(name)
-    field = annotation.output_field if annotation is not None else queryset.model._meta.get_field(name)
-    typed = field.to_python(value)
+    column: Any = annotation.output_field if annotation is not None else queryset.model._meta.get_field(name)
+    typed = column.to_python(value)
     if isinstance(typed, datetime) and typed.tzinfo is None:
         raise ValueError(name)
     return typed

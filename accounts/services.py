@@ -2,19 +2,53 @@
 
 from typing import Any
 
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.contrib.auth.tokens import default_token_generator
+from django.contrib.sessions.models import Session
 from django.db import models, transaction
+from django.utils import timezone
 from django.utils.crypto import get_random_string
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 from django.utils.text import slugify
 
 from accounts.models import ADMINISTRATORS_GROUP, SERVICE_USER_PREFIX, AuditEvent, Group, Membership, Organization, User
 from accounts.roles import Role
+from accounts.signals import service_user_changed
 
-DEFAULT_GROUPS = ((ADMINISTRATORS_GROUP, Role.ADMINISTRATOR), ("scan-managers", Role.SCAN_MANAGER), ("viewers", Role.VIEWER))
+DEFAULT_GROUPS = (
+    (ADMINISTRATORS_GROUP, Role.ADMINISTRATOR),
+    ("scan-managers", Role.SCAN_MANAGER),
+    ("viewers", Role.VIEWER),
+)
 SETUP_LOCK_KEY = 0x504F5254  # any constant: the advisory lock that serialises the first start
 
 
 class SetupClosed(Exception):
     """The portal has been set up already; the set-up page is closed for ever."""
+
+
+class MemberRefused(Exception):
+    """A change to a member that may not be made. The message says why and what to do; asking again changes nothing.
+
+    `OwnAccount`: the actor would lock themself out. `LastAdministrator`: nobody could administer the organization any
+    more. `NoLogin`: a service user or a deactivated person gets no way to log in.
+    """
+
+    code = "refused"
+    permanent = True
+
+
+class OwnAccount(MemberRefused):
+    code = "own_account"
+
+
+class LastAdministrator(MemberRefused):
+    code = "last_administrator"
+
+
+class NoLogin(MemberRefused):
+    code = "no_login"
 
 
 def audit_record(
@@ -70,9 +104,12 @@ def setup_is_open() -> bool:
 
 @transaction.atomic
 def member_create(
-    *, organization: Organization, name: str, email: str, password: str, groups: list[str], actor: User | None
+    *, organization: Organization, name: str, email: str, password: str | None, groups: list[str], actor: User | None
 ) -> User:
-    """Makes a person and puts them into `groups` (names). Raises IntegrityError where the address is taken."""
+    """Makes a person and puts them into `groups` (names); without a password they need a set-password link.
+
+    Raises IntegrityError where the address is taken.
+    """
     user = User.objects.create_user(email=email, password=password, name=name)
     membership = Membership.objects.create(organization=organization, user=user)
     membership.groups.set(Group.objects.filter(organization=organization, name__in=groups))
@@ -112,27 +149,132 @@ def service_user_problem(user: User | None) -> str:
 
 @transaction.atomic
 def user_set_active(*, user: User, active: bool, actor: User) -> None:
-    """Activates or deactivates a member; a deactivated one's sessions end with their next request."""
+    """Activates or deactivates a member; a deactivated one's sessions end with their next request.
+
+    Raises OwnAccount where people deactivate themselves, LastAdministrator where nobody could administer any more.
+    """
+    organization = _organization_lock(user)
+    if not active and user.pk == actor.pk:
+        raise OwnAccount("You cannot deactivate your own account. Ask another administrator to do it.")
+    if not active and _administrators(organization).filter(pk=user.pk).exists():
+        _refuse_last_administrator(organization, user)
     if User.objects.filter(pk=user.pk, is_active=not active).update(is_active=active):
         user.is_active = active
         action = "user.activate" if active else "user.deactivate"
-        audit_record(organization=user.membership.organization, actor=actor, action=action, target=user)
+        audit_record(organization=organization, actor=actor, action=action, target=user)
+        _tell_about(user)
 
 
 @transaction.atomic
 def user_set_groups(*, user: User, groups: list[Group], actor: User) -> None:
-    """Replaces the member's groups; all of them must be of the member's organization."""
-    membership = Membership.objects.select_for_update().get(user=user)
-    if any(group.organization_id != membership.organization_id for group in groups):  # type: ignore[attr-defined]
+    """Replaces the member's groups; all of them must be of the member's organization.
+
+    Raises LastAdministrator where nobody could administer the organization any more, ValueError for a foreign group.
+    """
+    organization = _organization_lock(user)
+    membership = Membership.objects.get(user=user)
+    if any(group.organization_id != membership.organization_id for group in groups):
         raise ValueError("a group of another organization")
+    stays = any(group.role == Role.ADMINISTRATOR for group in groups)
+    if not stays and _administrators(organization).filter(pk=user.pk).exists():
+        _refuse_last_administrator(organization, user)
+    before, after = [group.name for group in membership.groups.all()], sorted(group.name for group in groups)
+    if before == after:
+        return
     membership.groups.set(groups)
-    audit_record(
-        organization=membership.organization,
-        actor=actor,
-        action="user.groups",
-        target=user,
-        detail={"groups": [group.name for group in groups]},
-    )
+    detail = {"before": before, "groups": after}
+    audit_record(organization=organization, actor=actor, action="user.groups", target=user, detail=detail)
+    _tell_about(user)
+
+
+@transaction.atomic
+def user_rename(*, user: User, name: str, actor: User) -> None:
+    """Changes a person's name as shown to others."""
+    before, user.name = user.name, name
+    if before != name:
+        user.save(update_fields=["name"])
+        detail = {"name": [before, name]}
+        audit_record(
+            organization=user.membership.organization, actor=actor, action="user.rename", target=user, detail=detail
+        )
+
+
+@transaction.atomic
+def password_set(*, user: User, password: str, actor: User, by_link: bool = False) -> None:
+    """Stores a new password, which ends every session of the user and every set-password link made before.
+
+    Raises NoLogin for a service user and for a deactivated person.
+    """
+    _refuse_without_login(user)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    detail = {"by_link": True} if by_link else {}
+    membership = Membership.objects.select_related("organization").filter(user=user).first()
+    if membership is not None:  # an operator may have a password and no seat in an organization
+        audit_record(
+            organization=membership.organization, actor=actor, action="user.password", target=user, detail=detail
+        )
+
+
+@transaction.atomic
+def password_link_make(*, user: User, actor: User) -> tuple[str, str]:
+    """(uid, token) of a link with which `user` sets a password once, valid for PASSWORD_RESET_TIMEOUT seconds.
+
+    The link ends earlier when the password is set or the person logs in. Raises NoLogin as `password_set` does.
+    """
+    _refuse_without_login(user)
+    audit_record(organization=user.membership.organization, actor=actor, action="user.link", target=user)
+    return urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
+
+
+def sessions_end(*, user: User, keep: str | None) -> int:
+    """Ends the user's sessions but the one whose key is `keep`; returns how many. Reads every live session once."""
+    live = Session.objects.filter(expire_date__gt=timezone.now()).exclude(session_key=keep).iterator()
+    ended = [session.pk for session in live if session.get_decoded().get("_auth_user_id") == str(user.pk)]
+    with transaction.atomic():
+        Session.objects.filter(pk__in=ended).delete()
+        audit_record(
+            organization=user.membership.organization,
+            actor=user,
+            action="user.sessions_end",
+            target=user,
+            detail={"sessions": len(ended)},
+        )
+    return len(ended)
+
+
+def _organization_lock(user: User) -> Organization:
+    """The member's organization, locked: two administrators who remove each other go one after the other."""
+    return Organization.objects.select_for_update(of=("self",)).get(memberships__user=user)
+
+
+def _administrators(organization: Organization) -> models.QuerySet[User]:
+    """People who can log in now and administer: active, with a password, in a group of that role."""
+    return User.objects.filter(
+        membership__organization=organization,
+        membership__groups__role=Role.ADMINISTRATOR,
+        is_service=False,
+        is_active=True,
+    ).exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX)
+
+
+def _refuse_last_administrator(organization: Organization, user: User) -> None:
+    if not _administrators(organization).exclude(pk=user.pk).exists():
+        raise LastAdministrator(
+            f"{user.name} is the last administrator who can log in. Make another person an administrator first."
+        )
+
+
+def _refuse_without_login(user: User) -> None:
+    if user.is_service:
+        raise NoLogin(f"{user.name} is a service user and never logs in.")
+    if not user.is_active:
+        raise NoLogin(f"{user.name} is deactivated. Activate the account first.")
+
+
+def _tell_about(user: User) -> None:
+    if user.is_service:
+        service_user_changed.send(sender=User, user=user, problem=service_user_problem(user))
 
 
 def _slug_for(name: str) -> str:
