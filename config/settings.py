@@ -200,8 +200,12 @@ EGRESS_ALLOW = tuple(env.list("EGRESS_ALLOW", default=[]))
 PLAIN_HTTP_HOSTS = tuple(env.list("PLAIN_HTTP_HOSTS", default=[]))
 """host[:port] spoken to without TLS."""
 REGISTRY_CA_FILE = env.str("SSL_CERT_FILE", default="")
-SCAN_LEASE_S = env.int("SCAN_LEASE_S", default=60)
+SCAN_LEASE_S = env.int("SCAN_LEASE_S", default=30)
 """How long a worker's claim on an image or a layer lasts without a sign of life; then another worker takes over."""
+SCAN_MAX_IMAGE_BYTES = env.int("SCAN_MAX_IMAGE_BYTES", default=32 * 2**30)
+"""Sum of an image's compressed layers above which it is `too_large`."""
+SCAN_HISTORY = env.int("SCAN_HISTORY", default=20)
+"""Scans of a registry whose outcomes of single tags are kept."""
 SCAN_DEFAULT_PLATFORM = env.str("SCAN_DEFAULT_PLATFORM", default="linux/amd64")
 
 LOGGING = {

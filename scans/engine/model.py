@@ -65,9 +65,11 @@ class Evidence:
 class LayerAnalysis:
     """All that is kept of one layer. Paths are normalised, without a leading slash.
 
-    `links` maps a symbolic link's path to its target, verbatim. `whiteouts` are the paths removed from lower layers,
-    `opaque` the directories whose lower content is hidden, `replaced` the paths of non-directories that would hide a
-    directory of a lower layer (links included).
+    `evidence` leaves out files that say nothing (no package, no owned path, no error). `links` maps a symbolic link's
+    path to its target, verbatim. `whiteouts` are the paths removed from lower layers, `opaque` the directories ("" is
+    the root) whose lower content is hidden. `hardlinks` are (path, target) of hard links at wanted paths whose target is
+    not in this layer, so that only the layers below know the content. `names` is every other path of the layer, packed
+    by `scans.engine.names`: any of them may hide a directory, a link or a package database of a lower layer.
     """
 
     diff_id: str
@@ -78,7 +80,8 @@ class LayerAnalysis:
     whiteouts: tuple[str, ...] = ()
     opaque: tuple[str, ...] = ()
     links: tuple[tuple[str, str], ...] = ()
-    replaced: tuple[str, ...] = ()
+    hardlinks: tuple[tuple[str, str], ...] = ()
+    names: bytes = b""
     warnings: tuple[str, ...] = ()
 
 

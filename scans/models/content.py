@@ -119,8 +119,8 @@ class Image(models.Model):
 class Tag(models.Model):
     """A name for an image in a repository.
 
-    `digest` is what the tag pointed at when last listed (an index or a manifest); `scanned_digest` and
-    `scanned_pushed_at` say what was last read completely, so that it is not read again.
+    `digest` is what the tag pointed at when last listed (an index or a manifest). `scanned_digest`,
+    `scanned_pushed_at` and `scanned_by` say what was last looked at to the end, so that it is not read again.
     """
 
     repository = models.ForeignKey(Repository, on_delete=models.CASCADE, related_name="tags")
@@ -133,6 +133,7 @@ class Tag(models.Model):
     scanned_digest = models.CharField(max_length=140, blank=True)
     scanned_pushed_at = models.DateTimeField(null=True)
     scanned_at = models.DateTimeField(null=True)
+    scanned_by = models.CharField(max_length=200, blank=True, help_text="Analyser and platforms of the last reading.")
     last_outcome = models.CharField(max_length=20, blank=True)
     last_reason = models.TextField(blank=True)
     listed_at = models.DateTimeField(null=True)
@@ -228,6 +229,7 @@ class Package(models.Model):
     source_version = models.CharField(max_length=255, blank=True)
     third_party = models.BooleanField(default=False)
     purl = models.CharField(max_length=1000)
+    distribution = models.JSONField(default=dict, help_text="family, version, name, codename it was first seen in.")
     unmatchable = models.JSONField(default=list, help_text="Reasons why an advisory could not be compared.")
     matched_at = models.DateTimeField(null=True)
 

@@ -90,9 +90,15 @@ def _package(path: str, document: dict[str, Any], installed: bool) -> Package | 
     version = version.strip().lstrip("=v").strip()
     if not versions.is_valid("npm", version):
         return None
-    if not installed and document.get("private"):
+    if _is_for_another_host(document) or (not installed and document.get("private")):
         return None
     return Package("npm", name, version, path, licenses=_licenses(document))
+
+
+def _is_for_another_host(document: dict[str, Any]) -> bool:
+    """Extensions of VS Code and packages of Unity have a package.json too, and names of their own that npm's are not."""
+    engines = document.get("engines")
+    return "unity" in document or (isinstance(engines, dict) and "vscode" in engines)
 
 
 def _licenses(document: dict[str, Any]) -> tuple[str, ...]:

@@ -1,0 +1,189 @@
+"""The second half of a scan: reads one image — resolves it, reads the layers nobody has read yet, stores what it holds.
+
+Layers are claimed, so that several workers never fetch the same blob twice; an image waits only for others' layers,
+never while it holds a claim itself.
+"""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.models import Organization
+from integrations.oci.errors import NotFound, TooLarge
+from integrations.oci.manifest import Descriptor, build_steps
+from integrations.oci.source import ImageSource, ResolvedImage
+from scans.claims import layer_claim, layer_release, worker_name
+from scans.engine.codec import analysis_dump, analysis_load
+from scans.engine.errors import LayerError
+from scans.engine.inventory import LayerSlot, inventory_assemble
+from scans.engine.layers import ANALYSER_VERSION, layer_read
+from scans.engine.model import Inventory, LayerAnalysis
+from scans.findings import findings_derive
+from scans.inventories import inventory_store
+from scans.matching import packages_match
+from scans.models import Image, ImageLayer, Layer, LayerState, Scan
+
+WAIT_S = 0.1
+FOREIGN = ("foreign", "nondistributable")
+SETTLED = (LayerState.READ, LayerState.UNREAD)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRead:
+    """An image as stored. `unread_layers` has the layers that cannot be read, each with its reason."""
+
+    image: Image
+    unread_layers: tuple[Layer, ...]
+
+
+def image_known(organization: Organization, digest: str) -> Image | None:
+    """The image of this digest if it was read by today's analyser, so that nothing needs to be asked for it."""
+    return Image.objects.filter(organization=organization, digest=digest, analyser_version=ANALYSER_VERSION).first()
+
+
+def image_read(scan: Scan, source: ImageSource, resolved: ResolvedImage, reference: str) -> ImageRead:
+    """Reads and stores an image with its findings. Raises RegistryError; what was known before then stays.
+
+    A layer whose bytes cannot be analysed is kept as such (a fact about its digest) and leaves the image partial.
+    """
+    size_bytes = sum(layer.size for layer in resolved.manifest.layers)
+    if size_bytes > settings.SCAN_MAX_IMAGE_BYTES:
+        raise TooLarge(
+            f"The image's layers are {size_bytes:,} bytes together, above SCAN_MAX_IMAGE_BYTES "
+            f"({settings.SCAN_MAX_IMAGE_BYTES:,}).",
+            code="image_too_large",
+            permanent=True,
+        )
+    image = _image_store(scan.organization, resolved, reference, size_bytes)
+    layers = _layers_read(scan, source, resolved, image)
+    inventory = _assemble(resolved, layers)
+    written = inventory_store(image, inventory, analyser_version=ANALYSER_VERSION)
+    packages_match(written.unmatched)
+    findings_derive([image.pk])
+    image.refresh_from_db()
+    return ImageRead(image, tuple(layer for layer in layers.values() if layer.state == LayerState.UNREAD))
+
+
+@transaction.atomic
+def _image_store(organization: Organization, resolved: ResolvedImage, reference: str, size_bytes: int) -> Image:
+    manifest, config = resolved.manifest, resolved.config
+    image, _ = Image.objects.update_or_create(
+        organization=organization,
+        digest=manifest.digest,
+        defaults={
+            "media_type": manifest.media_type[:120],
+            "platform": str(resolved.platform)[:60],
+            "size_bytes": size_bytes,
+            "built_at": config.created,
+            "reference": reference[:600],
+        },
+    )
+    Layer.objects.bulk_create(
+        (
+            Layer(organization=organization, digest=layer.digest, media_type=layer.media_type[:120],
+                  size_bytes=layer.size)
+            for layer in sorted({layer.digest: layer for layer in manifest.layers}.values(), key=lambda row: row.digest)
+        ),
+        ignore_conflicts=True,
+    )
+    rows = _layer_rows(organization, manifest.layers)
+    steps = build_steps(config)
+    image.image_layers.all().delete()
+    ImageLayer.objects.bulk_create(
+        ImageLayer(image=image, layer=rows[layer.digest], position=position, created_by=step.replace("\x00", ""))
+        for position, (layer, step) in enumerate(zip(manifest.layers, steps, strict=True))
+    )
+    return image
+
+
+def _layer_rows(organization: Organization, layers: Sequence[Descriptor]) -> dict[str, Layer]:
+    digests = [layer.digest for layer in layers]
+    return {row.digest: row for row in Layer.objects.filter(organization=organization, digest__in=digests)}
+
+
+def _layers_read(scan: Scan, source: ImageSource, resolved: ResolvedImage, image: Image) -> dict[str, Layer]:
+    """All layers of the image settled: read here, or by another worker meanwhile, or before."""
+    descriptors = {layer.digest: layer for layer in resolved.manifest.layers}
+    diff_ids = dict(
+        zip((layer.digest for layer in resolved.manifest.layers), resolved.config.diff_ids, strict=False)
+    )
+    while True:
+        rows = _layer_rows(scan.organization, list(descriptors.values()))
+        open_rows = [row for row in rows.values() if not _is_settled(row)]
+        if not open_rows:
+            return rows
+        claimed = [row for row in open_rows if layer_claim(row.pk, ANALYSER_VERSION) and _read_one(
+            scan, source, row, descriptors[row.digest], diff_ids.get(row.digest))]
+        if not claimed:
+            time.sleep(WAIT_S)  # another worker is at it: its lease, renewed while it lives, bounds the wait
+
+
+def _is_settled(row: Layer) -> bool:
+    return row.state in SETTLED and row.analyser_version == ANALYSER_VERSION
+
+
+def _read_one(scan: Scan, source: ImageSource, row: Layer, descriptor: Descriptor, diff_id: str | None) -> bool:
+    """Fetches, analyses and stores one claimed layer; gives the claim back where the registry failed."""
+    Scan.objects.filter(pk=scan.pk).update(current=f"layer {descriptor.digest[:19]}…, {descriptor.size:,} bytes")
+    try:
+        analysis, reason = _analyse(source, descriptor, diff_id)
+    except BaseException:
+        layer_release(row.pk)
+        raise
+    _layer_store(row, analysis, reason)
+    Scan.objects.filter(pk=scan.pk).update(
+        blobs_fetched=F("blobs_fetched") + 1, bytes_fetched=F("bytes_fetched") + descriptor.size
+    )
+    return True
+
+
+def _analyse(
+    source: ImageSource, descriptor: Descriptor, diff_id: str | None
+) -> tuple[LayerAnalysis | None, str]:
+    """The layer's analysis, or why its bytes cannot be analysed. Raises RegistryError where they did not arrive whole:
+    bytes that fail their digest must not pass for a corrupt layer."""
+    chunks: Iterator[bytes] = iter(source.blob(descriptor))
+    try:
+        return layer_read(chunks, expected_diff_id=diff_id), ""
+    except LayerError as error:
+        for _ in chunks:
+            pass
+        return None, error.message
+    except NotFound:
+        if any(word in descriptor.media_type for word in FOREIGN):
+            return None, "A foreign layer: its bytes are not in the registry, and other addresses are never fetched."
+        raise
+
+
+def _layer_store(row: Layer, analysis: LayerAnalysis | None, reason: str) -> None:
+    Layer.objects.filter(pk=row.pk, claimed_by=worker_name()).update(
+        state=LayerState.READ if analysis else LayerState.UNREAD,
+        diff_id=analysis.diff_id if analysis else "",
+        expanded_bytes=analysis.size_bytes if analysis else 0,
+        entries=analysis.entries if analysis else 0,
+        analysis=analysis_dump(analysis) if analysis else b"",
+        reason=reason.replace("\x00", ""),
+        analyser_version=ANALYSER_VERSION,
+        claimed_by="",
+        lease_until=None,
+        read_at=timezone.now(),
+    )
+
+
+def _assemble(resolved: ResolvedImage, layers: dict[str, Layer]) -> Inventory:
+    slots = [
+        LayerSlot(
+            digest=layer.digest,
+            analysis=analysis_load(bytes(layers[layer.digest].analysis)) if layers[layer.digest].analysis else None,
+            error=layers[layer.digest].reason,
+        )
+        for layer in resolved.manifest.layers
+    ]
+    return inventory_assemble(slots)
+
+

@@ -1,0 +1,220 @@
+"""The first half of a scan: lists a registry's repositories and tags, settles each tag's outcome or plans its image.
+
+Only a complete listing ever marks something as gone; an error of one repository leaves the others alone.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from integrations.models import Registry
+from integrations.oci.errors import RegistryError
+from integrations.providers.base import Provider, TagInfo, TagList
+from scans.engine.layers import ANALYSER_VERSION
+from scans.models import ImageState, Outcome, Repository, Scan, ScanJob, Tag, TagImage, TagOutcome
+from scans.outcomes import LASTING, next_try, outcome_of_error
+
+SIGNATURE_TAG = re.compile(r"sha256-[0-9a-f]{64}(\.(sig|att|sbom))?")
+BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What is decided about one tag before any image is read."""
+
+    info: TagInfo
+    outcome: Outcome
+    reason: str = ""
+
+
+def repositories_list(scan: Scan, provider: Provider) -> list[str]:
+    """The repositories to look into, sorted. After a listing that broke off, those known before are looked into too.
+
+    Raises RegistryError when nothing at all could be listed.
+    """
+    registry, names, problem = scan.registry, set[str](), ""
+    try:
+        for name in provider.repositories():
+            names.add(name)
+    except RegistryError as error:
+        if not names:
+            raise
+        problem = f"The list of repositories broke off after {len(names)}: {error}"
+    scan.listing_complete = not problem
+    if problem:
+        scan.message = problem
+        names.update(registry.repositories.filter(gone_at=None).values_list("name", flat=True))
+    else:
+        _repositories_mark_gone(registry, names)
+    scan.repositories_seen = len(names)
+    scan.save(update_fields=["listing_complete", "repositories_seen", "message"])
+    return sorted(name for name in names if repository_wanted(registry, name))
+
+
+def repository_wanted(registry: Registry, name: str) -> bool:
+    """Whether the registry's include and exclude patterns (shell-style globs) let a repository in."""
+    return _wanted(name, registry.include_repositories, registry.exclude_repositories)
+
+
+def repository_list(scan: Scan, provider: Provider, name: str) -> None:
+    """Lists one repository's tags and writes an outcome for each of them; a failure is an outcome too."""
+    repository, _ = Repository.objects.get_or_create(registry=scan.registry, name=name)
+    known = {
+        digest: pushed_at
+        for digest, pushed_at in repository.tags.filter(date_source="config").values_list("digest", "pushed_at")
+        if digest and pushed_at
+    }
+    try:
+        listed = provider.newest_tags(name, scan.registry.max_tags, known=known)
+    except RegistryError as error:
+        _listing_failed(scan, repository, error)
+        return
+    planned = tags_plan(scan.registry, listed)
+    with transaction.atomic():
+        tags = _tags_store(repository, listed, planned)
+        _outcomes_store(scan, repository, planned, tags)
+
+
+def tags_plan(registry: Registry, listed: TagList) -> list[Planned]:
+    """Decides for each tag, newest first, whether it is in the window; `pending` stands for those that are."""
+    planned, room = [], registry.max_tags
+    for info in listed.tags:
+        if SIGNATURE_TAG.fullmatch(info.name):
+            reason = "A signature, attestation or SBOM stored beside an image, not an image."
+            planned.append(Planned(info, Outcome.UNSUPPORTED, reason))
+        elif not _wanted(info.name, registry.include_tags, registry.exclude_tags):
+            planned.append(Planned(info, Outcome.EXCLUDED, "Left out by the registry's tag patterns."))
+        elif room == 0:
+            reason = f"Older than the newest {registry.max_tags} tags of its repository."
+            planned.append(Planned(info, Outcome.OUT_OF_WINDOW, reason))
+        else:
+            room -= 1
+            planned.append(Planned(info, Outcome.PENDING))
+    return planned
+
+
+def _wanted(name: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
+    if include and not any(fnmatchcase(name, pattern) for pattern in include):
+        return False
+    return not any(fnmatchcase(name, pattern) for pattern in exclude)
+
+
+def _repositories_mark_gone(registry: Registry, names: set[str]) -> None:
+    now = timezone.now()
+    registry.repositories.filter(gone_at=None).exclude(name__in=names).update(gone_at=now)
+    registry.repositories.filter(name__in=names).exclude(gone_at=None).update(gone_at=None)
+
+
+def _listing_failed(scan: Scan, repository: Repository, error: RegistryError) -> None:
+    """Tags known before keep all they had; this scan says of each in the window why it was not looked at."""
+    outcome, reason = outcome_of_error(error)
+    if outcome is Outcome.UNSUPPORTED:
+        outcome = Outcome.FAILED
+    tags = list(repository.tags.filter(in_window=True, gone_at=None))
+    retry = next_try(scan.registry, error)
+    rows = [
+        TagOutcome(scan=scan, repository=repository, tag=tag, tag_name=tag.name, digest=tag.digest, outcome=outcome,
+                   reason=f"The tags of the repository could not be listed. {reason}", next_try_at=retry)
+        for tag in tags
+    ]
+    if not rows:
+        rows = [TagOutcome(scan=scan, repository=repository, tag_name="", outcome=outcome, reason=reason,
+                           next_try_at=retry)]
+    with transaction.atomic():
+        TagOutcome.objects.bulk_create(rows, ignore_conflicts=True)
+        repository.tags.filter(pk__in=[tag.pk for tag in tags]).update(last_outcome=outcome, last_reason=reason)
+        Scan.objects.filter(pk=scan.pk).update(repositories_failed=scan.repositories_failed + 1)
+    scan.repositories_failed += 1
+
+
+def _tags_store(repository: Repository, listed: TagList, planned: list[Planned]) -> dict[str, Tag]:
+    now = timezone.now()
+    Tag.objects.bulk_create(
+        (_tag_row(repository, plan, now) for plan in planned),
+        batch_size=BATCH,
+        update_conflicts=True,
+        unique_fields=["repository", "name"],
+        update_fields=["digest", "pushed_at", "date_source", "position", "in_window", "listed_at", "gone_at"],
+    )
+    if listed.complete:
+        repository.tags.filter(gone_at=None, listed_at__lt=now).update(
+            gone_at=now, in_window=False, last_outcome=Outcome.GONE, last_reason="The registry no longer lists the tag."
+        )
+    repository.listed_at, repository.gone_at = now, None
+    repository.save(update_fields=["listed_at", "gone_at"])
+    return {tag.name: tag for tag in repository.tags.filter(listed_at=now)}
+
+
+def _tag_row(repository: Repository, plan: Planned, now: datetime) -> Tag:
+    info = plan.info
+    return Tag(
+        repository=repository,
+        name=info.name,
+        digest=info.digest or "",
+        pushed_at=info.pushed_at,
+        date_source=info.date_source,
+        position=info.position,
+        in_window=plan.outcome is Outcome.PENDING,
+        listed_at=now,
+        gone_at=None,
+    )
+
+
+def _outcomes_store(scan: Scan, repository: Repository, planned: list[Planned], tags: dict[str, Tag]) -> None:
+    partial = set(
+        TagImage.objects.filter(tag__in=tags.values(), image__state=ImageState.PARTIAL).values_list("tag_id", flat=True)
+    )
+    rows = []
+    for plan in planned:
+        tag = tags[plan.info.name]
+        row = TagOutcome(scan=scan, repository=repository, tag=tag, tag_name=tag.name, digest=tag.digest,
+                         outcome=plan.outcome, reason=plan.reason)
+        if plan.outcome is not Outcome.PENDING:
+            tag.last_outcome, tag.last_reason = row.outcome, row.reason
+        elif is_settled(tag, scan.registry):
+            _repeat(row, tag, is_partial=tag.pk in partial)
+            tag.last_outcome = row.outcome
+        else:
+            row.job = _job(scan, repository, tag)
+        rows.append(row)
+    TagOutcome.objects.bulk_create(rows, batch_size=BATCH, ignore_conflicts=True)
+    Tag.objects.bulk_update(tags.values(), ["last_outcome", "last_reason"], batch_size=BATCH)
+
+
+def is_settled(tag: Tag, registry: Registry) -> bool:
+    """Whether what the tag points at was looked at to the end already, with today's analyser and platforms."""
+    if tag.scanned_at is None or tag.scanned_by != scanned_by(registry):
+        return False
+    if tag.digest:
+        return tag.digest == tag.scanned_digest
+    return tag.pushed_at is not None and tag.pushed_at == tag.scanned_pushed_at
+
+
+def scanned_by(registry: Registry) -> str:
+    """What a reading depends on besides the bytes."""
+    return f"{ANALYSER_VERSION} {','.join(platforms_of(registry))}"[:200]
+
+
+def platforms_of(registry: Registry) -> tuple[str, ...]:
+    return tuple(registry.platforms) or (settings.SCAN_DEFAULT_PLATFORM,)
+
+
+def _repeat(row: TagOutcome, tag: Tag, *, is_partial: bool) -> None:
+    """The tag is what it was: read then, unchanged now; not readable then, not readable now and for the same reason."""
+    if tag.last_outcome in LASTING:
+        row.outcome, row.reason = Outcome(tag.last_outcome), tag.last_reason
+        return
+    row.outcome, row.partial = Outcome.UNCHANGED, is_partial
+    row.reason = tag.last_reason if is_partial else ""
+
+
+def _job(scan: Scan, repository: Repository, tag: Tag) -> ScanJob:
+    """One job for each distinct image of the repository, whatever number of tags names it."""
+    job, _ = ScanJob.objects.get_or_create(scan=scan, repository=repository, identifier=tag.digest or tag.name)
+    return job

@@ -1,0 +1,282 @@
+"""One scan, step by step: the only place where integrations, engine and models meet.
+
+A scan is claimed and its tags listed by one worker (`scan_discover`); then every worker takes one image at a time
+(`job_work`); whoever ends the last one finishes the scan. Each step may be repeated after a crash without harm.
+"""
+
+import logging
+from contextlib import closing
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Count, F
+from django.utils import timezone
+
+from accounts.services import service_user_problem
+from integrations.fields import SecretsUnreadable
+from integrations.oci.errors import NotAnImage, RegistryError
+from integrations.oci.manifest import Index, Platform, platform_select
+from integrations.oci.source import ImageSource, image_resolve
+from integrations.services import registry_provider, registry_state_record
+from scans.claims import job_claim, lease_kept, scan_claim
+from scans.findings import registry_recount
+from scans.images import ImageRead, image_known, image_read
+from scans.listing import platforms_of, repositories_list, repository_list, scanned_by
+from scans.models import (
+    Image,
+    ImageState,
+    JobState,
+    LayerState,
+    Outcome,
+    Scan,
+    ScanJob,
+    ScanStatus,
+    Tag,
+    TagImage,
+    TagOutcome,
+)
+from scans.models.scans import CHOSEN_OUT, READ_OUTCOMES
+from scans.outcomes import LASTING, next_try, outcome_of_error
+from scans.retention import outcomes_prune
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 4
+"""Workers that may die over one image, or over one listing, before it is given up."""
+LASTING_CODES = ("image_too_large", "unsupported", "platform_missing", "not_an_image")
+"""Errors that are facts about the bytes a tag points at, so that they are not asked for again."""
+HARMLESS = (*READ_OUTCOMES, *CHOSEN_OUT, Outcome.UNSUPPORTED, Outcome.GONE)
+
+STEPS = (
+    ("claim", "A worker takes the scan; the service user must still be allowed to act."),
+    ("list", "Repositories and their newest tags are listed; every tag gets an outcome or is planned."),
+    ("resolve", "A tag's manifest is fetched; an image that is known already is not read again."),
+    ("read", "Layers nobody has read yet are streamed once, checked against their digest, and analysed."),
+    ("assemble", "The layers are laid over one another into the image's inventory."),
+    ("match", "Packages never seen before are compared with the advisories."),
+    ("finish", "Findings and counters are written; the scan's outcome is summed up."),
+)
+
+
+def scan_work(scan_id: int) -> bool:
+    """Does the next piece of a scan: discovery, or one image. False where there is nothing to do for this worker."""
+    with lease_kept():
+        scan = scan_claim(scan_id)
+        if scan is not None:
+            scan_discover(scan)
+            return True
+        job = job_claim(scan_id)
+        if job is not None:
+            job_work(job)
+            return True
+    return False
+
+
+def scan_discover(scan: Scan) -> None:
+    """Lists what the registry holds and plans the images to read; ends the scan where that is impossible."""
+    problem = service_user_problem(scan.run_as)
+    if problem or scan.attempts > MAX_ATTEMPTS:
+        scan_fail(scan, problem or "The scan was given up: its worker died again and again while listing the registry.")
+        return
+    try:
+        with closing(registry_provider(scan.registry)) as provider:
+            for name in repositories_list(scan, provider):
+                if not _still_running(scan, f"listing {name}"):
+                    return
+                repository_list(scan, provider, name)
+    except (RegistryError, SecretsUnreadable) as error:
+        scan_fail(scan, str(error))
+        return
+    _discovery_store(scan)
+    registry_state_record(registry=scan.registry, error="")
+    registry_recount(scan.registry_id, scan.organization_id)
+    scan_finish_if_done(scan.pk)
+
+
+def job_work(job: ScanJob) -> None:
+    """Reads one image for all the tags that name it, and writes their outcomes."""
+    scan = Scan.objects.select_related("registry", "organization").get(pk=job.scan_id)
+    if job.attempts > MAX_ATTEMPTS:
+        reason = f"Given up after {MAX_ATTEMPTS} workers died while reading this image. Scan Now tries it again."
+        _job_store(job, scan, Outcome.FAILED, reason, [])
+    else:
+        _job_run(job, scan)
+    scan_finish_if_done(scan.pk)
+
+
+def scan_finish_if_done(scan_id: int) -> bool:
+    """Ends a scan of which no job is left; whoever comes last does it, once."""
+    scan = Scan.objects.select_related("registry").get(pk=scan_id)
+    if scan.discovered_at is None or scan.jobs.exclude(state=JobState.DONE).exists():
+        return False
+    counts = dict(scan.outcomes.order_by().values_list("outcome").annotate(Count("pk")))
+    partial = scan.outcomes.filter(partial=True).count()
+    status, message = _verdict(scan, counts, partial)
+    with transaction.atomic():
+        ended = Scan.objects.filter(pk=scan_id, status=ScanStatus.RUNNING).update(
+            status=status, message=message, outcome_counts={**counts, **({"partial": partial} if partial else {})},
+            finished_at=timezone.now(), current="", claimed_by="", lease_until=None,
+        )
+        if ended:
+            registry_recount(scan.registry_id, scan.organization_id)
+            outcomes_prune(scan.registry_id)
+    return bool(ended)
+
+
+def scan_fail(scan: Scan, message: str) -> None:
+    """Ends a scan that could not go on. Nothing that was known before is touched."""
+    now = timezone.now()
+    Scan.objects.filter(pk=scan.pk, status=ScanStatus.RUNNING).update(
+        status=ScanStatus.FAILED, message=message, finished_at=now, current="", claimed_by="", lease_until=None
+    )
+    registry_state_record(registry=scan.registry, error=message)
+
+
+def _discovery_store(scan: Scan) -> None:
+    with transaction.atomic():
+        Scan.objects.filter(pk=scan.pk).update(
+            discovered_at=timezone.now(),
+            tags_total=scan.outcomes.count(),
+            jobs_total=scan.jobs.count(),
+            jobs_done=scan.jobs.filter(state=JobState.DONE).count(),
+            claimed_by="",
+            lease_until=None,
+            current="",
+        )
+
+
+def _still_running(scan: Scan, current: str) -> bool:
+    """Says what is being done; False where the scan was cancelled meanwhile."""
+    return bool(Scan.objects.filter(pk=scan.pk, status=ScanStatus.RUNNING).update(current=current))
+
+
+def _job_run(job: ScanJob, scan: Scan) -> None:
+    reference = _reference(job, scan)
+    if not _still_running(scan, reference):
+        _job_store(job, scan, Outcome.CANCELLED, "The scan was cancelled before this tag's turn.", [])
+        return
+    try:
+        with closing(registry_provider(scan.registry)) as provider:
+            source = provider.client(job.repository.name)
+            reads = [
+                _platform_read(scan, source, job.identifier, platform, reference)
+                for platform in platforms_of(scan.registry)
+            ]
+    except (RegistryError, SecretsUnreadable) as error:
+        _job_failed(job, scan, error)
+        return
+    outcome, reason = _outcome_of_reads(reads)
+    _job_store(job, scan, outcome, reason, reads)
+
+
+def _platform_read(scan: Scan, source: ImageSource, identifier: str, platform: str, reference: str) -> ImageRead:
+    """One platform's image: known already, or read now."""
+    wanted, digest = Platform.parse(platform), identifier
+    known = image_known(scan.organization, digest)
+    if known is None:
+        document = source.manifest(identifier)
+        digest = platform_select(document, wanted).digest if isinstance(document, Index) else document.digest
+        known = image_known(scan.organization, digest)
+    if known is not None:
+        Image.objects.filter(pk=known.pk).update(reference=reference)
+        return ImageRead(known, tuple(known.layers.filter(state=LayerState.UNREAD)))
+    return image_read(scan, source, image_resolve(source, digest, wanted), reference)
+
+
+def _outcome_of_reads(reads: list[ImageRead]) -> tuple[Outcome, str]:
+    """A tag whose image has a layer that cannot be read was not read, whatever its other layers gave."""
+    unread = [layer for read in reads for layer in read.unread_layers]
+    if unread:
+        reason = f"Layer {unread[0].digest[:19]}… cannot be read: {unread[0].reason}"
+        more = f" And {len(unread) - 1} more." if len(unread) > 1 else ""
+        too_large = all("limit" in layer.reason.lower() for layer in unread)
+        return (Outcome.TOO_LARGE if too_large else Outcome.UNREADABLE), reason + more
+    missing = [item for read in reads for item in read.image.unread]
+    if not missing:
+        return Outcome.SCANNED, ""
+    first = missing[0]
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return Outcome.SCANNED, f"Not all could be read: {first['path'] or first['layer']}: {first['reason']}{more}"
+
+
+def _job_failed(job: ScanJob, scan: Scan, error: RegistryError | SecretsUnreadable) -> None:
+    """A passing failure is an outcome of this scan only; what is no image stays none until its bytes change."""
+    if isinstance(error, SecretsUnreadable):
+        _job_store(job, scan, Outcome.DENIED, str(error), [])
+        return
+    outcome, reason = outcome_of_error(error)
+    lasting = isinstance(error, NotAnImage) or (outcome in LASTING and error.code in LASTING_CODES)
+    _job_store(job, scan, outcome, reason, [], retry_at=next_try(scan.registry, error), lasting=lasting)
+
+
+def _job_store(
+    job: ScanJob,
+    scan: Scan,
+    outcome: Outcome,
+    reason: str,
+    reads: list[ImageRead],
+    *,
+    retry_at: datetime | None = None,
+    lasting: bool = False,
+) -> None:
+    """Ends a job: outcomes, tags and their images in one transaction; a second end of the same job changes nothing."""
+    is_final = bool(reads) or lasting
+    is_partial = outcome is Outcome.SCANNED and any(read.image.state != ImageState.COMPLETE for read in reads)
+    with transaction.atomic():
+        ended = ScanJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(
+            state=JobState.DONE, claimed_by="", lease_until=None
+        )
+        if not ended:
+            return
+        outcomes = list(TagOutcome.objects.filter(job=job).select_related("tag"))
+        TagOutcome.objects.filter(job=job).update(
+            outcome=outcome, reason=reason, partial=is_partial, next_try_at=retry_at,
+            image=reads[0].image if reads else None,
+        )
+        for tag in (row.tag for row in outcomes if row.tag is not None):
+            _tag_store(tag, scan, outcome, reason, reads, is_final=is_final)
+        Scan.objects.filter(pk=scan.pk).update(jobs_done=F("jobs_done") + 1)
+        if reads:
+            registry_recount(scan.registry_id, scan.organization_id)
+
+
+def _tag_store(
+    tag: Tag, scan: Scan, outcome: Outcome, reason: str, reads: list[ImageRead], *, is_final: bool
+) -> None:
+    tag.last_outcome, tag.last_reason = outcome, reason
+    fields = ["last_outcome", "last_reason"]
+    if is_final:
+        tag.scanned_digest, tag.scanned_pushed_at = tag.digest, tag.pushed_at
+        tag.scanned_at, tag.scanned_by = timezone.now(), scanned_by(scan.registry)
+        fields += ["scanned_digest", "scanned_pushed_at", "scanned_at", "scanned_by"]
+    if reads:
+        images = {read.image.pk for read in reads}
+        tag.tag_images.exclude(image_id__in=images).delete()
+        TagImage.objects.bulk_create((TagImage(tag=tag, image_id=pk) for pk in images), ignore_conflicts=True)
+    if outcome is Outcome.GONE:
+        tag.gone_at, tag.in_window = timezone.now(), False
+        fields += ["gone_at", "in_window"]
+    tag.save(update_fields=fields)
+
+
+def _verdict(scan: Scan, counts: dict[str, int], partial: int) -> tuple[ScanStatus, str]:
+    """The scan's status and the sentence that sums it up."""
+    read = sum(counts.get(outcome, 0) for outcome in READ_OUTCOMES)
+    troubled = sum(number for outcome, number in counts.items() if outcome not in HARMLESS)
+    if not troubled and not partial and scan.listing_complete:
+        return ScanStatus.DONE, f"{read} tags in the window are read."
+    notes = [scan.message] if scan.message else []
+    if troubled:
+        notes.append(f"{troubled} of {read + troubled} tags in the window could not be read; the list says why.")
+    if partial:
+        notes.append(f"{partial} tags were read only in part.")
+    status = ScanStatus.FAILED if troubled and not read else ScanStatus.PARTIAL
+    return status, " ".join(notes)
+
+
+def _reference(job: ScanJob, scan: Scan) -> str:
+    """host/repository:tag of the newest tag that names the job's image."""
+    outcome = TagOutcome.objects.filter(job=job).order_by("tag__position").first()
+    name = outcome.tag_name if outcome else job.identifier
+    return f"{scan.registry.host}/{job.repository.name}:{name}"
+
