@@ -27,11 +27,12 @@ _PRESENT_STATES = frozenset(
 _ABSENT_STATES = frozenset({"config-files", "not-installed"})
 
 _VENDORS = re.compile(
-    r"docker\.com|nvidia\.com|google cloud cli authors|chromium-dev@google\.com|sapmachine|hashicorp|microsoft\.com|mongodb\.com"
-    r"|lists\.mariadb\.org|mariadb developers|couchdb|elastic\.co|elasticsearch|@f5\.com|nginx\.com|nginx packaging"
-    r"|konghq|cloudflare|influxdb|influxdata|gitlab|grafana|datadoghq|nodesource|tailscale|openrobotics"
-    r"|@github\.com|zabbix\.com|confluent\.io|oracle\.com|percona\.com|redis\.io|@redis\.com|rabbitmq\.com|varnish-software"
-    r"|@adoptium|eclipse\.org|azul\.com|@puppet\.com|newrelic\.com|caddyserver\.com|@neo4j|clickhouse\.com|timescale"
+    r"docker\.com|nvidia\.com|google cloud cli authors|chromium-dev@google\.com|sapmachine|hashicorp|microsoft\.com"
+    r"|mongodb\.com|lists\.mariadb\.org|mariadb developers|couchdb|elastic\.co|elasticsearch|@f5\.com|nginx\.com"
+    r"|nginx packaging|konghq|cloudflare|influxdb|influxdata|gitlab|grafana|datadoghq|nodesource|tailscale|openrobotics"
+    r"|@github\.com|zabbix\.com|confluent\.io|oracle\.com|percona\.com|redis\.io|@redis\.com|rabbitmq\.com"
+    r"|varnish-software|@adoptium|eclipse\.org|azul\.com|@puppet\.com|newrelic\.com|caddyserver\.com|@neo4j"
+    r"|clickhouse\.com|timescale"
 )
 _REBUILDS = re.compile(r"\.pgdg|deb\.sury\.org|~ppa|\+ppa|ppa[0-9]+~")
 """Marks in versions of package archives beside the distribution's own."""
@@ -67,7 +68,7 @@ class DpkgCataloger:
             if package:
                 packages.setdefault((package.name, package.version, package.arch), package)
             if problem or missing:
-                problems.append(f"stanza {number} ({_shown(fields.get('package', ''))}): {missing or problem}")
+                problems.append(f"stanza {number} ({_shown(fields.get('package', ''))}): {problem or missing}")
         if text.strip() and not recognised:
             raise CatalogError(f"{path} is not a list of Debian packages.")
         return Evidence(

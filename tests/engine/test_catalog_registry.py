@@ -1,0 +1,119 @@
+"""The table of catalogers is whole, and every one of them bears what a hostile layer may offer it."""
+
+import contextlib
+import importlib
+import inspect
+import pkgutil
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scans.engine import catalogers
+from scans.engine.catalogers import CATALOGERS
+from scans.engine.catalogers.base import MIB, Cataloger, content_digest, is_language_evidence, is_plain_text
+from scans.engine.errors import CatalogError
+from scans.engine.model import Evidence
+
+SAMPLE_PATHS = {
+    "os-release": "etc/os-release",
+    "dpkg": "var/lib/dpkg/status",
+    "dpkg-files": "var/lib/dpkg/info/python3-pip.list",
+    "apk": "lib/apk/db/installed",
+    "python": "usr/lib/python3/dist-packages/pip-23.0.1.dist-info/METADATA",
+    "npm": "srv/node_modules/lodash/package.json",
+}
+BY_NAME = {cataloger.name: cataloger for cataloger in CATALOGERS}
+
+
+def _offered(cataloger: Cataloger, path: str) -> bool:
+    return (
+        path.rpartition("/")[2] in cataloger.basenames
+        or path.endswith(cataloger.suffixes)
+        or path.startswith(cataloger.prefixes)
+    )
+
+
+def test_every_cataloger_module_is_in_the_table():
+    names = {info.name for info in pkgutil.iter_modules(catalogers.__path__)} - {"base"}
+    defined = set()
+    for name in names:
+        module = importlib.import_module(f"{catalogers.__name__}.{name}")
+        defined |= {
+            kind
+            for _, kind in inspect.getmembers(module, inspect.isclass)
+            if kind.__module__ == module.__name__ and kind.__name__.endswith("Cataloger")
+        }
+
+    assert len(defined) == len(names)
+    assert {type(cataloger) for cataloger in CATALOGERS} == defined
+
+
+def test_names_are_unique_and_every_cataloger_has_a_sample_here():
+    assert sorted(BY_NAME) == sorted(SAMPLE_PATHS)
+
+
+@pytest.mark.parametrize(("name", "path"), SAMPLE_PATHS.items())
+def test_a_wanted_path_passes_the_prefilter(name, path):
+    assert BY_NAME[name].wants(path)
+    assert _offered(BY_NAME[name], path)
+
+
+@pytest.mark.parametrize("path", ["", "x", "etc/passwd", "var/lib/dpkg/info/bash.postinst", "usr/bin/METADATA/x"])
+def test_other_paths_are_wanted_by_nobody(path):
+    assert [cataloger.name for cataloger in CATALOGERS if cataloger.wants(path)] == []
+
+
+@pytest.mark.parametrize(("name", "path"), SAMPLE_PATHS.items())
+@settings(max_examples=60, deadline=None)
+@given(data=st.one_of(st.binary(max_size=400), st.text(max_size=200).map(lambda text: text.encode("utf-8", "replace"))))
+def test_any_bytes_give_evidence_or_a_catalog_error(name, path, data):
+    with contextlib.suppress(CatalogError):
+        evidence = BY_NAME[name].parse(path, data)
+        assert isinstance(evidence, Evidence)
+        assert evidence.content == content_digest(data)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\0" * MIB,
+        b"\n" * MIB,
+        b" " * MIB,
+        b"a" * MIB,
+        b"Package: " * 100_000,
+        b"P:" + b"x" * MIB,
+        b"Name: " + b"a-" * 500_000,
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+        b'{"version": ' + b"9" * 100_000 + b"}",
+        b"METADATA" * 100_000,
+    ],
+    ids=lambda data: f"{data[:9]!r}×{len(data)}",
+)
+def test_large_nonsense_is_read_in_linear_time(data):
+    for name, path in SAMPLE_PATHS.items():
+        try:
+            evidence = BY_NAME[name].parse(path, data)
+        except CatalogError:
+            continue
+        assert evidence.error or not evidence.packages
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("usr/lib/python3/dist-packages/x-1.dist-info/METADATA", True),
+        ("usr/lib/python3/dist-packages/x-1.egg-info", True),
+        ("usr/lib/python3/dist-packages/x-1.egg-info/PKG-INFO", True),
+        ("usr/share/nodejs/semver/package.json", True),
+        ("usr/share/doc/x/copyright", False),
+    ],
+)
+def test_language_evidence_is_known_by_its_name(path, expected):
+    assert is_language_evidence(path) is expected
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a\nb", "a\x1b[31m", "\ud800", "x" * 1025, "a\0"])
+def test_what_cannot_be_shown_or_stored_is_no_name(text):
+    assert not is_plain_text(text)
