@@ -5,28 +5,29 @@ A6, A8). Bodies live only until their cataloger has read them, but for a few sma
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from scans.engine.catalogers.base import Cataloger, content_digest
 from scans.engine.errors import CatalogError
 from scans.engine.limits import Limits, limit_exceeded
 from scans.engine.model import Evidence
 from scans.engine.names import NamesWriter
-from scans.engine.paths import path_ancestors, path_normalise, path_within
+from scans.engine.paths import path_ancestors, path_normalise
 
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _BOOKKEEPING = ".wh..wh."
 _ESTARGZ_MARKERS = frozenset({"stargz.index.json", ".prefetch.landmark", ".no.prefetch.landmark"})
 
+_ODD_START = ("", ".", "/")
 _NAMES_BATCH = 2000
+_MAX_LINKED_PATHS = 100
 _KEPT_BODY_BYTES = 64 << 10
 _KEPT_BODIES_BYTES = 8 << 20
 _MAX_WARNINGS = 50
 
 
 class Collector:
-    """The `TarVisitor` of a layer. When the tar is over, `finish` and then read the attributes."""
+    """The `TarVisitor` of a layer. When the tar is over call `finish`, then read the public attributes."""
 
     def __init__(self, catalogers: Sequence[Cataloger], limits: Limits) -> None:
         self.links: dict[str, str] = {}
@@ -34,7 +35,9 @@ class Collector:
         self.opaque: dict[str, None] = {}
         self.evidence: dict[str, list[Evidence]] = {}
         self.unresolved: dict[str, str] = {}
-        """Hard links at wanted paths (path → target) whose target's bytes were not at hand."""
+        """Hard links at wanted paths (path → target) whose content has not been seen."""
+        self.awaited: dict[str, set[str]] = {}
+        """Targets of those → the wanted paths that have their content."""
         self.warnings: list[str] = []
         self._catalogers = catalogers
         self._limits = limits
@@ -43,26 +46,27 @@ class Collector:
         self._prefixes = tuple({prefix for cataloger in catalogers for prefix in cataloger.prefixes})
         self._names: list[str] = []
         self._names_writer = NamesWriter()
-        self._known: set[str] = set()  # kept paths and the directories above them: these an entry may replace
         self._bodies: dict[str, bytes] = {}
         self._bodies_bytes = 0
-        self._awaited: dict[str, set[str]] = {}  # hard links' targets that may still come → wanted paths
         self._file = ""
         self._takers: list[Cataloger] = []
         self._wanted_bytes = 0
         self._packages = 0
-
-    # --- the tar reader's side
+        # What an entry replaces among earlier ones of the layer is settled in `finish`, by these ordinal numbers.
+        self._ordinal = 0
+        self._known: set[str] = set()  # kept paths and the directories above them
+        self._kept_at: dict[str, int] = {}
+        self._replaced_at: dict[str, int] = {}  # by something that is no directory: hides what was below, too
+        self._overlaid_at: dict[str, int] = {}  # by a directory
 
     def tar_file(self, name: str, size: int) -> bool:
-        """Called for every file: a plain name costs a few look-ups. True if a cataloger or a hard link wants the body."""
-        path: str | None = name
-        if name[:2] == "./" and name[2:3] not in ("", ".", "/"):
-            path = name = name[2:]
-        if name[:1] in "./" or "/." in name or "//" in name or name[-1] == "/":
-            path = self._place(name)
-            if not path:
+        """Called for every file, so a plain name costs only a few look-ups. True if the body is wanted."""
+        path = name[2:] if name[:2] == "./" else name
+        if path[:1] in _ODD_START or "/." in path or "//" in path or path[-1] == "/":
+            placed = self._place(name)
+            if not placed:
                 return False
+            path = placed
         self._names.append(path)
         if path in self._known:
             self._replace(path)
@@ -70,7 +74,247 @@ class Collector:
             path[path.rfind("/") + 1 :] in self._basenames
             or path.endswith(self._suffixes)
             or path.startswith(self._prefixes)
-            or path in self._awaited
+            or path in self.awaited
         ):
             return self._offer(path, size)
         return False
+
+    def tar_body(self, data: bytes) -> None:
+        path = self._file
+        self._deliver(path, data, self._takers)
+        self.deliver_linked(path, data)
+        if len(data) <= _KEPT_BODY_BYTES and self._bodies_bytes + len(data) <= _KEPT_BODIES_BYTES:
+            self._bodies_bytes += len(data) - len(self._bodies.pop(path, b""))
+            self._bodies[path] = data
+
+    def tar_directory(self, name: str, *, opaque: bool) -> None:
+        path = self._place(name)
+        if path is None:
+            return
+        if opaque:
+            self.opaque[path] = None
+            self._check_kept()
+        if path:
+            self._names.append(path + "/")
+            if path in self._known:
+                self._ordinal += 1
+                self._overlaid_at[path] = self._ordinal
+            self._warn_if_wanted(path, "a directory")
+
+    def tar_symlink(self, name: str, target: str) -> None:
+        path = self._place(name)
+        if path:
+            self._forget(path)
+            self.links[path] = target
+            self._keep(path)
+
+    def tar_hardlink(self, name: str, target: str) -> None:
+        """The link gets its target's bytes if they are or come by; else it stays in `unresolved`."""
+        path = self._place(name)
+        if not path:
+            return
+        self._plain(path)
+        waiting = {path} if self._wanting(path) else set()
+        waiting |= self.awaited.get(path, set())
+        if not waiting:
+            return
+        goal = path_normalise(target) or ""
+        if path in waiting:
+            self._forget(path)
+            self.unresolved[path] = goal
+            self._keep(path)
+        self._await(goal, waiting)
+        if goal in self._bodies:
+            self.deliver_linked(goal, self._bodies[goal])
+
+    def tar_special(self, name: str, *, whiteout: bool) -> None:
+        path = self._place(name)
+        if path and whiteout:
+            self.whiteouts[path] = None
+            self._check_kept()
+        elif path:
+            self._plain(path)
+            self._warn_if_wanted(path, "a device or a FIFO")
+
+    def tar_sparse(self, name: str) -> None:
+        path = self._place(name)
+        if path:
+            self._plain(path)
+            for cataloger in self._wanting(path):
+                self._fail(path, cataloger, "", f"{path} is stored as a sparse file, which is not read.")
+
+    def tar_warning(self, message: str) -> None:
+        if len(self.warnings) < _MAX_WARNINGS:
+            self.warnings.append(message)
+        elif len(self.warnings) == _MAX_WARNINGS:
+            self.warnings.append("There were more warnings.")
+
+    def deliver_linked(self, target: str, data: bytes) -> None:
+        """`data` is the content of `target`: hand it to the wanted paths that are hard links to it."""
+        for path in self.awaited.pop(target, ()):
+            if self.unresolved.pop(path, None) is not None:
+                self._count_wanted(len(data))
+                self._deliver(path, data, self._fitting(path, len(data)))
+
+    def await_link(self, path: str, target: str) -> None:
+        """`path`, which is awaited, turned out to be a hard link to `target`."""
+        for waiting in self.awaited[path]:
+            if waiting in self.unresolved:
+                self.unresolved[waiting] = target
+        self._await(target, self.awaited.pop(path))
+
+    def linked_fits(self, size: int) -> bool:
+        return size <= self._limits.wanted_file_bytes
+
+    def flush(self) -> None:
+        """Packs the names seen so far; called now and then so that they never pile up."""
+        if len(self._names) >= _NAMES_BATCH:
+            self._names_writer.add(self._names)
+            self._names.clear()
+
+    def finish(self) -> bytes:
+        """Drops what later entries of the layer replaced; returns all names, packed."""
+        self._names_writer.add(self._names)
+        self._names.clear()
+        self._bodies.clear()
+        if self._replaced_at or self._overlaid_at:
+            for path, kept in self._kept_at.items():
+                replaced = (self._replaced_at.get(above, 0) > kept for above in (path, *path_ancestors(path)))
+                if self._overlaid_at.get(path, 0) > kept or any(replaced):
+                    self._forget(path)
+        for path, target in list(self.unresolved.items()):
+            if target in self.links:
+                self.links[path] = self.links[target]
+                del self.unresolved[path]
+        return self._names_writer.packed()
+
+    def fail_unresolved(self, path: str, reason: str) -> None:
+        """The content of the hard link at `path` cannot be had: say so for every cataloger that wanted it."""
+        target = self.unresolved.pop(path)
+        for cataloger in self._wanting(path):
+            self._fail(path, cataloger, "", f"{path} is a hard link to {target or 'the root'}, {reason}")
+
+    def _await(self, target: str, paths: set[str]) -> None:
+        """Further paths are not followed through a chain: they stay unresolved and are reported."""
+        awaiting = self.awaited.setdefault(target, set())
+        if len(awaiting) + len(paths) <= _MAX_LINKED_PATHS:
+            awaiting |= paths
+
+    def _place(self, name: str) -> str | None:
+        """The normalised path of an entry that is content ("" for the root); None for any other, noted if it counts."""
+        simple = name.removeprefix("./").removesuffix("/")
+        if simple[:1] not in _ODD_START and "/." not in simple and "//" not in simple and simple[-1] != "/":
+            return simple
+        path = path_normalise(name)
+        if path is None:
+            self.tar_warning(f"An entry that climbs above the root was passed over: {name}")
+            return None
+        if _WHITEOUT in path and self._whiteout(path):
+            return None
+        return None if path in _ESTARGZ_MARKERS else path
+
+    def _whiteout(self, path: str) -> bool:
+        """Is `path` a whiteout, or below a directory that is AUFS' own?"""
+        directory, slash, base = path.rpartition("/")
+        if f"/{directory}".find(f"/{_WHITEOUT}") >= 0:
+            return True
+        if not base.startswith(_WHITEOUT):
+            return False
+        hidden = base.removeprefix(_WHITEOUT)
+        if base == _OPAQUE:
+            self.opaque[directory] = None
+        elif hidden in ("", ".", ".."):
+            self.tar_warning(f"A whiteout without a name was ignored: {path}")
+        elif not base.startswith(_BOOKKEEPING):
+            self.whiteouts[directory + slash + hidden] = None
+        self._check_kept()
+        return True
+
+    def _wanting(self, path: str) -> list[Cataloger]:
+        if (
+            path.rpartition("/")[2] in self._basenames
+            or path.endswith(self._suffixes)
+            or path.startswith(self._prefixes)
+        ):
+            return [cataloger for cataloger in self._catalogers if cataloger.wants(path)]
+        return []
+
+    def _fitting(self, path: str, size: int) -> list[Cataloger]:
+        """The catalogers that want `path`; where it is too big for one, that is kept as its error."""
+        fitting = []
+        for cataloger in self._wanting(path):
+            most = min(cataloger.max_bytes, self._limits.wanted_file_bytes)
+            if size <= most:
+                fitting.append(cataloger)
+            else:
+                self._fail(path, cataloger, "", f"{path} has {size} bytes; at most {most} are read.")
+        return fitting
+
+    def _offer(self, path: str, size: int) -> bool:
+        self._forget(path)
+        self._takers = self._fitting(path, size)
+        linked = path in self.awaited and self.linked_fits(size)
+        if not self._takers and not linked:
+            return False
+        self._count_wanted(size)
+        self._file = path
+        return True
+
+    def _count_wanted(self, size: int) -> None:
+        self._wanted_bytes += size
+        if self._wanted_bytes > self._limits.wanted_total_bytes:
+            raise limit_exceeded(
+                self._limits, "wanted_total_bytes", "The layer's package databases are bigger together"
+            )
+
+    def _deliver(self, path: str, data: bytes, takers: Sequence[Cataloger]) -> None:
+        for cataloger in takers:
+            try:
+                evidence = cataloger.parse(path, data)
+            except CatalogError as error:
+                self._fail(path, cataloger, content_digest(data), error.message)
+                continue
+            self._packages += len(evidence.packages)
+            if self._packages > self._limits.packages:
+                raise limit_exceeded(self._limits, "packages", "The layer has more packages")
+            if evidence.packages or evidence.owned or evidence.distribution or evidence.error:
+                self.evidence.setdefault(path, []).append(evidence)
+                self._keep(path)
+
+    def _fail(self, path: str, cataloger: Cataloger, content: str, reason: str) -> None:
+        self.evidence.setdefault(path, []).append(Evidence(path, cataloger.name, content, error=reason))
+        self._keep(path)
+
+    def _plain(self, path: str) -> None:
+        """A path that is neither a directory nor a symbolic link."""
+        self._names.append(path)
+        if path in self._known:
+            self._replace(path)
+
+    def _replace(self, path: str) -> None:
+        self._ordinal += 1
+        self._replaced_at[path] = self._ordinal
+
+    def _keep(self, path: str) -> None:
+        self._ordinal += 1
+        if path not in self._kept_at:
+            self._check_kept()
+            self._known.add(path)
+            self._known.update(path_ancestors(path))
+        self._kept_at[path] = self._ordinal
+
+    def _check_kept(self) -> None:
+        if len(self._kept_at) + len(self.whiteouts) + len(self.opaque) >= self._limits.kept_entries:
+            raise limit_exceeded(
+                self._limits, "kept_entries", "The layer has more links, whiteouts and package databases"
+            )
+
+    def _forget(self, path: str) -> None:
+        """The same name came before: the last one wins."""
+        self.evidence.pop(path, None)
+        self.links.pop(path, None)
+        self.unresolved.pop(path, None)
+
+    def _warn_if_wanted(self, path: str, what: str) -> None:
+        if self._wanting(path):
+            self.tar_warning(f"{path} is {what}, where a package database would be; it was passed over.")

@@ -32,6 +32,8 @@ class Limits:
     wanted_file_bytes: int = 64 * MIB
     """Upper bound over every cataloger's own; a bigger file becomes an unread file, the layer goes on."""
     wanted_total_bytes: int = 1 * GIB
+    kept_entries: int = 500_000
+    """Symbolic links, whiteouts and package databases together: what is kept of a layer beside its packed names."""
     packages: int = 200_000
 
     def __post_init__(self) -> None:

@@ -67,9 +67,9 @@ class LayerAnalysis:
 
     `evidence` leaves out files that say nothing (no package, no owned path, no error). `links` maps a symbolic link's
     path to its target, verbatim. `whiteouts` are the paths removed from lower layers, `opaque` the directories ("" is
-    the root) whose lower content is hidden. `hardlinks` are (path, target) of hard links at wanted paths whose target is
-    not in this layer, so that only the layers below know the content. `names` is every other path of the layer, packed
-    by `scans.engine.names`: any of them may hide a directory, a link or a package database of a lower layer.
+    the root) whose lower content is hidden. `hardlinks` are (path, target) of hard links at wanted paths whose target
+    is not in this layer, so that only the layers below know the content. `names` is every path that is no symbolic
+    link, packed by `scans.engine.names`: any may hide a directory, a link or a package database of a lower layer.
     """
 
     diff_id: str
