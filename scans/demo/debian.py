@@ -108,7 +108,15 @@ def package_database(layer: LayerBuilder, installed: list[DebianPackage]) -> Non
 def _package(line: str) -> DebianPackage:
     name, version, arch, source, source_version, section, priority, size_kib, multi_arch = line.split()
     return DebianPackage(
-        name, version, arch, source, version if source_version == "=" else source_version, section, priority, size_kib, multi_arch
+        name,
+        version,
+        arch,
+        source,
+        version if source_version == "=" else source_version,
+        section,
+        priority,
+        size_kib,
+        multi_arch,
     )
 
 

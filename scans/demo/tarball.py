@@ -14,7 +14,7 @@ COMPRESSION_LEVEL = 1
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A compressed layer: `digest` is of the blob as pulled, `diff_id` of the tar inside; `created_by` its build step."""
+    """A compressed layer: `digest` of the blob as pulled, `diff_id` of the tar inside, `created_by` its build step."""
 
     digest: str
     diff_id: str
@@ -27,7 +27,7 @@ class LayerBuilder:
 
     def __init__(self) -> None:
         self._buffer = io.BytesIO()
-        self._tar = tarfile.open(fileobj=self._buffer, mode="w", format=tarfile.GNU_FORMAT)
+        self._tar = tarfile.TarFile(fileobj=self._buffer, mode="w", format=tarfile.GNU_FORMAT)
         self._folders: set[str] = set()
 
     def file(self, path: str, content: bytes | str, *, mode: int = 0o644) -> None:
