@@ -5,7 +5,7 @@ never while it holds a claim itself.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -14,22 +14,21 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Organization
-from integrations.oci.errors import NotFound, TooLarge
+from integrations.oci.errors import TooLarge
 from integrations.oci.manifest import Descriptor, build_steps
 from integrations.oci.source import ImageSource, ResolvedImage
 from scans.claims import layer_claim, layer_release, worker_name
 from scans.engine.codec import analysis_dump, analysis_load
-from scans.engine.errors import LayerError
 from scans.engine.inventory import LayerSlot, inventory_assemble
-from scans.engine.layers import ANALYSER_VERSION, layer_read
+from scans.engine.layers import ANALYSER_VERSION
 from scans.engine.model import Inventory, LayerAnalysis
 from scans.findings import findings_derive
 from scans.inventories import inventory_store
 from scans.matching import packages_match
 from scans.models import Image, ImageLayer, Layer, LayerState, Scan
+from scans.reading import layer_slot
 
 WAIT_S = 0.1
-FOREIGN = ("foreign", "nondistributable")
 SETTLED = (LayerState.READ, LayerState.UNREAD)
 
 
@@ -131,33 +130,15 @@ def _read_one(scan: Scan, source: ImageSource, row: Layer, descriptor: Descripto
     """Fetches, analyses and stores one claimed layer; gives the claim back where the registry failed."""
     Scan.objects.filter(pk=scan.pk).update(current=f"layer {descriptor.digest[:19]}…, {descriptor.size:,} bytes")
     try:
-        analysis, reason = _analyse(source, descriptor, diff_id)
+        slot = layer_slot(source, descriptor, diff_id)
     except BaseException:
         layer_release(row.pk)
         raise
-    _layer_store(row, analysis, reason)
+    _layer_store(row, slot.analysis, slot.error)
     Scan.objects.filter(pk=scan.pk).update(
         blobs_fetched=F("blobs_fetched") + 1, bytes_fetched=F("bytes_fetched") + descriptor.size
     )
     return True
-
-
-def _analyse(
-    source: ImageSource, descriptor: Descriptor, diff_id: str | None
-) -> tuple[LayerAnalysis | None, str]:
-    """The layer's analysis, or why its bytes cannot be analysed. Raises RegistryError where they did not arrive whole:
-    bytes that fail their digest must not pass for a corrupt layer."""
-    chunks: Iterator[bytes] = iter(source.blob(descriptor))
-    try:
-        return layer_read(chunks, expected_diff_id=diff_id), ""
-    except LayerError as error:
-        for _ in chunks:
-            pass
-        return None, error.message
-    except NotFound:
-        if any(word in descriptor.media_type for word in FOREIGN):
-            return None, "A foreign layer: its bytes are not in the registry, and other addresses are never fetched."
-        raise
 
 
 def _layer_store(row: Layer, analysis: LayerAnalysis | None, reason: str) -> None:

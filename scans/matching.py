@@ -80,7 +80,7 @@ def _batch_match(ids: Sequence[int]) -> None:
         results = {row.pk: package_matches(engine_package(row), engine_distribution(row), candidates) for row in packages}
         found = [match for result in results.values() for match in result.matches]
         vulnerabilities = vulnerabilities_ensure(match.vulnerability_id for match in found)
-        _matches_store(results, vulnerabilities, _sources_of(candidates))
+        _matches_store(results, vulnerabilities, sources_of(candidates))
         _describe(set(vulnerabilities.values()))
         now = timezone.now()
         for row in packages:
@@ -142,7 +142,7 @@ def proof_row(match: Match, sources: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _sources_of(candidates: Candidates) -> dict[str, str]:
+def sources_of(candidates: Candidates) -> dict[str, str]:
     """Record id → base ecosystem under which it spoke."""
     return {
         advisory.id: base_ecosystem(ecosystem) for (ecosystem, _), rows in candidates.items() for advisory, _ in rows
