@@ -6,6 +6,7 @@ RegistryError
 ├── NotFound                  no such repository, tag, manifest or blob
 ├── RateLimited               too many requests; `retry_after_s` says when to come back, if the registry said so
 ├── Transient                 5xx, broken connection, timeout: the same request may work later
+│   └── Interrupted           an answer that began and broke off: the rest may be asked for at once
 ├── TlsError                  the certificate or the handshake was refused
 ├── UnknownHost               the name of the registry cannot be resolved
 ├── PolicyViolation           refused by us: private address, plain HTTP, a token service or a link on another host
@@ -66,6 +67,10 @@ class RateLimited(RegistryError):
 class Transient(RegistryError):
     default_code = "unavailable"
     default_permanent = False
+
+
+class Interrupted(Transient):
+    default_code = "connection_broken"
 
 
 class TlsError(RegistryError):

@@ -238,7 +238,7 @@ def candidates_of(index: Index) -> tuple[Descriptor, ...]:
 
 
 def artifact_kind(manifest: Manifest) -> str | None:
-    """What the manifest is if it is no image ("helm chart", "signature", "attestation", "sbom" …), None if it is one."""
+    """What the manifest is if it is no image ("helm chart", "signature", "sbom" …); None if it is an image."""
     if manifest.config.media_type in media.CONFIG_TYPES:
         kinds = [media.kind_of(layer.media_type) for layer in manifest.layers]
         named = next((kind for kind in kinds if kind), None)

@@ -6,10 +6,12 @@ Values and one Protocol only. A provider never decides what gets scanned and nev
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from integrations.oci.source import ImageSource
 
+NOTHING_KNOWN: Mapping[str, datetime] = MappingProxyType({})
 DateSource = Literal["registry", "config", "position", ""]
 
 
@@ -71,7 +73,7 @@ class Provider(Protocol):
         """The names of all repositories that the credentials can see."""
         ...
 
-    def newest_tags(self, repository: str, limit: int, *, known: Mapping[str, datetime] = {}) -> TagList:  # noqa: B006 - never mutated
+    def newest_tags(self, repository: str, limit: int, *, known: Mapping[str, datetime] = NOTHING_KNOWN) -> TagList:
         """All tags, newest first, at least the first `limit` in exact order; `known` maps digests to known dates."""
         ...
 
