@@ -6,6 +6,7 @@ EngineError
 │   ├── LayerUnsupported  a compression or layer form that is not read
 │   └── LimitExceeded     one of `Limits` was hit
 ├── CatalogError          a package database was recognised and could not be parsed
+├── AnalysisUnreadable    a stored layer analysis is damaged or of another form: read the layer again
 └── AdvisoryError         an advisory record is not what the OSV schema allows
 """
 
@@ -39,6 +40,10 @@ class LimitExceeded(LayerError):
 
 class CatalogError(EngineError):
     code = "database_unreadable"
+
+
+class AnalysisUnreadable(EngineError):
+    code = "analysis_unreadable"
 
 
 class AdvisoryError(EngineError):

@@ -1,0 +1,127 @@
+"""An image's inventory out of its layers' analyses: packages with the layer they came with, distribution, gaps.
+
+What could not be looked at is in `unread`, never left out (rule: could-not-look is not nothing-found).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from scans.engine.catalogers.os_release import distribution_choose
+from scans.engine.model import Distribution, InstalledPackage, Inventory, LayerAnalysis, Unread
+from scans.engine.overlay import OS_PACKAGE_TYPES, Found, Overlay, PackageKey, package_key
+from scans.engine.paths import path_resolve
+
+_OS_RELEASE = ("etc/os-release", "usr/lib/os-release")
+_DEBIAN_VERSION = "etc/debian_version"
+_DATABASES = (
+    *_OS_RELEASE,
+    "var/lib/dpkg/status",
+    "var/lib/dpkg/status.d",
+    "lib/apk/db/installed",
+    "usr/lib/apk/db/installed",
+)
+"""Places whose real path is looked for in case a link leads somewhere that no cataloger knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSlot:
+    """One layer of an image, in its place. Without an analysis `error` says why there is none."""
+
+    digest: str
+    analysis: LayerAnalysis | None
+    error: str = ""
+
+
+def inventory_assemble(layers: Sequence[LayerSlot]) -> Inventory:
+    """The inventory of the image whose layers, from the bottom up, are `layers`.
+
+    An OS package is listed once for each (type, name, version, architecture), a language package once for each place.
+    Language packages that an OS package of the distribution itself owns carry its name in `owned_by`.
+    """
+    overlay = Overlay()
+    for index, slot in enumerate(layers):
+        if slot.analysis is not None:
+            overlay.apply(index, slot.analysis)
+    distribution = _distribution(overlay)
+    unread = [
+        Unread("", slot.digest, "", slot.error or "The layer has not been read.")
+        for slot in layers
+        if slot.analysis is None
+    ]
+    unread += _unread_evidence(overlay, layers, distribution)
+    unread += _unread_links(overlay, layers)
+    return Inventory(distribution, tuple(_packages(overlay, layers)), tuple(unread))
+
+
+def _packages(overlay: Overlay, layers: Sequence[LayerSlot]) -> Iterator[InstalledPackage]:
+    owners = _owners(overlay)
+    listed: dict[PackageKey, tuple[int, InstalledPackage]] = {}
+    for real, items in overlay.found.items():
+        for item in items:
+            for package, origin in zip(item.evidence.packages, item.origins, strict=True):
+                key = package_key(package, real)
+                if key in listed and listed[key][0] <= origin:
+                    continue
+                owned_by = "" if package.type in OS_PACKAGE_TYPES else owners.get(real, "")
+                listed[key] = (origin, InstalledPackage(package, layers[origin].digest, owned_by))
+    return (installed for _, installed in listed.values())
+
+
+def _owners(overlay: Overlay) -> dict[str, str]:
+    """Real path of a language package's evidence → the installed OS package of the distribution that owns it."""
+    trusted: set[str] = set()
+    for item in _all(overlay):
+        trusted.update(
+            package.name
+            for package in item.evidence.packages
+            if package.type in OS_PACKAGE_TYPES and not package.third_party
+        )
+    owners: dict[str, str] = {}
+    for item in _all(overlay):
+        for path, owner in item.evidence.owned:
+            real = path_resolve(path, overlay.links, follow_last=False) if owner in trusted else None
+            if real is not None:
+                owners.setdefault(real, owner)
+    return owners
+
+
+def _distribution(overlay: Overlay) -> Distribution | None:
+    """os-release before other marks; `debian_version` only fills in what Debian's own os-release leaves open."""
+    evidence = [item.evidence for item in _all(overlay)]
+    chosen = distribution_choose(evidence)
+    if chosen is None or chosen.family != "debian" or (chosen.version and chosen.codename):
+        return chosen
+    for item in evidence:
+        if item.path == _DEBIAN_VERSION and item.distribution is not None:
+            mark = item.distribution
+            return replace(chosen, version=chosen.version or mark.version, codename=chosen.codename or mark.codename)
+    return chosen
+
+
+def _unread_evidence(
+    overlay: Overlay, layers: Sequence[LayerSlot], distribution: Distribution | None
+) -> Iterator[Unread]:
+    """Errors in the final view. A lesser mark of the distribution does not matter once the distribution is known."""
+    for item in _all(overlay):
+        evidence = item.evidence
+        superfluous = evidence.cataloger == "os-release" and distribution and evidence.path not in _OS_RELEASE
+        if evidence.error and not superfluous:
+            yield Unread(evidence.path, layers[item.layer].digest, evidence.cataloger, evidence.error)
+
+
+def _unread_links(overlay: Overlay, layers: Sequence[LayerSlot]) -> Iterator[Unread]:
+    """Databases that a link has moved to a place where no cataloger looks."""
+    analyses = [slot.analysis for slot in layers]
+    for path in _DATABASES:
+        real = path_resolve(path, overlay.links)
+        if real is None or real == path or real in _DATABASES or real in overlay.found:
+            continue
+        below = real + "/"
+        if any(found.startswith(below) for found in overlay.found) or not overlay.exists(real, analyses):
+            continue
+        yield Unread(path, "", "", f"A symbolic link leads from {path} to {real}, where no package database is read.")
+
+
+def _all(overlay: Overlay) -> Iterator[Found]:
+    for items in overlay.found.values():
+        yield from items
