@@ -51,11 +51,12 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One severity of a trend as closed SVG paths, one a gapless run."""
+    """One severity of a trend: closed SVG areas and the lines on top of them, one of each a gapless run."""
 
     band: str
     word: str
-    paths: tuple[str, ...]
+    areas: tuple[str, ...]
+    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def severity_trend(points: Sequence[Any]) -> Trend:
     return Trend(
         width=TREND_WIDTH,
         height=TREND_HEIGHT,
-        layers=tuple(layer for layer in layers if layer.paths),
+        layers=tuple(layer for layer in layers if layer.areas),
         columns=tuple(_columns(ordered, rows, xs)),
         ticks=ticks,
         first=_day(_get(ordered[0], "at")) if ordered else None,
@@ -142,8 +143,8 @@ def _part(
     band: str, count: int, *, x: float = 0.0, width: float = 0.0, turned: float = 0.0, share: float = 0.0
 ) -> Part:
     letter = WORDS[band][0]
-    # A ring is drawn from twelve o'clock: a dash offset of 25 is a quarter turn back from three o'clock.
-    return Part(band, WORDS[band], letter, count, _number(x), _number(width), _number(25.0 - turned), _number(share))
+    # A ring starts where the parts before it end: SVG counts a dash offset against the direction of the path.
+    return Part(band, WORDS[band], letter, count, _number(x), _number(width), _number(-turned), _number(share))
 
 
 def _band_counts(counts: Any) -> list[int]:
@@ -170,14 +171,23 @@ def _point_counts(point: Any) -> list[int] | None:
 
 
 def _layer(index: int, rows: Sequence[list[int] | None], xs: Sequence[float], maximum: int) -> Layer:
-    paths = []
+    areas, lines = [], []
     for run in _runs(rows):
-        lower = [(xs[i], _height(sum((rows[i] or [])[:index]), maximum)) for i in run]
-        upper = [(xs[i], _height(sum((rows[i] or [])[: index + 1]), maximum)) for i in run]
+        lower = [(x, _height(sum((rows[i] or [])[:index]), maximum)) for i in run for x in _edges(run, xs[i])]
+        upper = [(x, _height(sum((rows[i] or [])[: index + 1]), maximum)) for i in run for x in _edges(run, xs[i])]
         if lower != upper:
-            corners = [*upper, *reversed(lower)]
-            paths.append("M" + " L".join(f"{_number(x)} {_number(y)}" for x, y in corners) + " Z")
-    return Layer(BANDS[index], WORDS[BANDS[index]], tuple(paths))
+            areas.append(f"{_path([*upper, *reversed(lower)])} Z")
+            lines.append(_path(upper))
+    return Layer(BANDS[index], WORDS[BANDS[index]], tuple(areas), tuple(lines))
+
+
+def _edges(run: Sequence[int], x: float) -> tuple[float, ...]:
+    """A day alone between two gaps gets a little width, else it would not be seen."""
+    return (x,) if len(run) > 1 else (x - 2.0, x + 2.0)
+
+
+def _path(corners: Sequence[tuple[float, float]]) -> str:
+    return "M" + " L".join(f"{_number(x)} {_number(y)}" for x, y in corners)
 
 
 def _runs(rows: Sequence[list[int] | None]) -> Iterator[list[int]]:
@@ -236,4 +246,5 @@ def _get(source: Any, name: str, default: Any = None) -> Any:
 
 def _number(value: float) -> str:
     """A short decimal for an SVG attribute, the same in every locale."""
-    return f"{value:.2f}".rstrip("0").rstrip(".") or "0"
+    text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if text in {"", "-0"} else text

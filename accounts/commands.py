@@ -12,7 +12,7 @@ from django.db.utils import OperationalError
 
 
 class Exit(IntEnum):
-    """0 done; 1 `--fail-on` reached; 2 wrong usage or reference; 3 image, registry or feed not (wholly) readable."""
+    """0 done; 1 `--fail-on` reached; 2 wrong usage or reference; 3 image, registry or feed not wholly readable."""
 
     DONE = 0
     FAIL_ON = 1

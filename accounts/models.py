@@ -11,9 +11,6 @@ from django.db.models.functions import Lower
 
 from accounts.roles import Role
 
-if TYPE_CHECKING:
-    from django.db.models.manager import RelatedManager
-
 SERVICE_USER_PREFIX = "cn-registry-service-"
 ADMINISTRATORS_GROUP = "admins"
 
@@ -66,7 +63,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         constraints = [
             models.UniqueConstraint(Lower("email"), name="user_email_unique"),
             models.CheckConstraint(
-                condition=models.Q(is_service=True, email__isnull=True) | models.Q(is_service=False, email__isnull=False),
+                condition=models.Q(is_service=True, email__isnull=True)
+                | models.Q(is_service=False, email__isnull=False),
                 name="user_person_has_email",
             ),
         ]
@@ -86,9 +84,7 @@ class Group(models.Model):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(fields=["organization", "name"], name="group_name_unique"),
-            models.CheckConstraint(
-                condition=models.Q(role__in=[role.value for role in Role]), name="group_role_known"
-            ),
+            models.CheckConstraint(condition=models.Q(role__in=[role.value for role in Role]), name="group_role_known"),
         ]
 
     def __str__(self) -> str:

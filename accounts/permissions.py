@@ -33,6 +33,6 @@ def organization_required(role: Role) -> Callable[[View[P]], Callable[Concatenat
             return view(request, *args, **kwargs)  # type: ignore[arg-type]  # the middleware made it one
 
         wrapper.required_role = role  # type: ignore[attr-defined]  # read by the access table's test
-        return wrapper
+        return wrapper  # type: ignore[return-value]  # a plain function once the request is checked
 
     return decorate

@@ -182,7 +182,7 @@ def user_set_groups(*, user: User, groups: list[Group], actor: User) -> None:
     if before == after:
         return
     membership.groups.set(groups)
-    detail = {"before": before, "groups": after}
+    detail = {"groups": [before, after]}
     audit_record(organization=organization, actor=actor, action="user.groups", target=user, detail=detail)
     _tell_about(user)
 

@@ -25,7 +25,7 @@ LOCAL_SECRETS = env.bool("PORTWARDEN_LOCAL_SECRETS", default=not env.str("DATABA
 
 def secret_required(name: str) -> str:
     """The secret `name` from the environment, or (LOCAL_SECRETS) from a file made once under DATA_DIR."""
-    value = env.str(name, default="")
+    value: str = env.str(name, default="")
     if value:
         return value
     if not LOCAL_SECRETS:
@@ -100,7 +100,9 @@ TEMPLATES = [
 if env.str("DATABASE_URL", default=""):
     DATABASES = {"default": env.db("DATABASE_URL")}
     if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
-        raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database (postgres://…): nothing else is supported.")
+        raise ImproperlyConfigured(
+            "DATABASE_URL must name a PostgreSQL database (postgres://…): nothing else is supported."
+        )
 else:
     DATABASES = {"default": {"ENGINE": "config.embedded_postgres", "NAME": "portwarden", "DATA_DIR": str(DATA_DIR)}}
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)

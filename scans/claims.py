@@ -91,7 +91,9 @@ def layer_release(layer_id: int) -> None:
 
 def _abandoned(model: type[Scan] | type[ScanJob] | type[Layer]) -> Q:
     """Rows whose lease ended or whose worker is dead (only workers of this machine can be known to be)."""
-    names = model.objects.filter(claimed_by__startswith=f"{_machine()}:").values_list("claimed_by", flat=True).distinct()
+    names = (
+        model.objects.filter(claimed_by__startswith=f"{_machine()}:").values_list("claimed_by", flat=True).distinct()
+    )
     running = names.filter(lease_until__gte=timezone.now())
     return Q(lease_until__lt=timezone.now()) | Q(claimed_by__in=[name for name in running if _is_dead(name)])
 

@@ -4,6 +4,7 @@ Call it inside the transaction of what changed; repeating it changes nothing.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -94,7 +95,7 @@ def findings_derive(image_ids: Sequence[int]) -> None:
     """Opens, updates and closes the findings of the images named, and recounts them."""
     if not image_ids:
         return
-    values = {"images": sorted(image_ids), **_SEVERITIES}
+    values: dict[str, Any] = {"images": sorted(image_ids), **_SEVERITIES}
     with connection.cursor() as cursor:
         cursor.execute("SELECT id FROM scans_image WHERE id = ANY(%(images)s) ORDER BY id FOR UPDATE", values)
         for statement in (_OPEN, _CLOSE, _COUNT_IMAGES):
@@ -115,6 +116,7 @@ def images_with(package_ids: Sequence[int]) -> list[int]:
     """The images, of any organization, that hold any of the packages: for re-matching after advisories changed."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT DISTINCT image_id FROM scans_imagepackage WHERE package_id = ANY(%s) ORDER BY 1", [list(package_ids)]
+            "SELECT DISTINCT image_id FROM scans_imagepackage WHERE package_id = ANY(%s) ORDER BY 1",
+            [list(package_ids)],
         )
         return [row[0] for row in cursor.fetchall()]

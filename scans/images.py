@@ -84,8 +84,9 @@ def _image_store(organization: Organization, resolved: ResolvedImage, reference:
     )
     Layer.objects.bulk_create(
         (
-            Layer(organization=organization, digest=layer.digest, media_type=layer.media_type[:120],
-                  size_bytes=layer.size)
+            Layer(
+                organization=organization, digest=layer.digest, media_type=layer.media_type[:120], size_bytes=layer.size
+            )
             for layer in sorted({layer.digest: layer for layer in manifest.layers}.values(), key=lambda row: row.digest)
         ),
         ignore_conflicts=True,
@@ -108,16 +109,18 @@ def _layer_rows(organization: Organization, layers: Sequence[Descriptor]) -> dic
 def _layers_read(scan: Scan, source: ImageSource, resolved: ResolvedImage, image: Image) -> dict[str, Layer]:
     """All layers of the image settled: read here, or by another worker meanwhile, or before."""
     descriptors = {layer.digest: layer for layer in resolved.manifest.layers}
-    diff_ids = dict(
-        zip((layer.digest for layer in resolved.manifest.layers), resolved.config.diff_ids, strict=False)
-    )
+    diff_ids = dict(zip((layer.digest for layer in resolved.manifest.layers), resolved.config.diff_ids, strict=False))
     while True:
         rows = _layer_rows(scan.organization, list(descriptors.values()))
         open_rows = [row for row in rows.values() if not _is_settled(row)]
         if not open_rows:
             return rows
-        claimed = [row for row in open_rows if layer_claim(row.pk, ANALYSER_VERSION) and _read_one(
-            scan, source, row, descriptors[row.digest], diff_ids.get(row.digest))]
+        claimed = [
+            row
+            for row in open_rows
+            if layer_claim(row.pk, ANALYSER_VERSION)
+            and _read_one(scan, source, row, descriptors[row.digest], diff_ids.get(row.digest))
+        ]
         if not claimed:
             time.sleep(WAIT_S)  # another worker is at it: its lease, renewed while it lives, bounds the wait
 
@@ -166,5 +169,3 @@ def _assemble(resolved: ResolvedImage, layers: dict[str, Layer]) -> Inventory:
         for layer in resolved.manifest.layers
     ]
     return inventory_assemble(slots)
-
-

@@ -58,9 +58,7 @@ def inventory_store(image: Image, inventory: Inventory, *, analyser_version: str
     return InventoryWritten(len(found), unmatched)
 
 
-def packages_upsert(
-    packages: Iterable[EnginePackage], distribution: Distribution | None
-) -> dict[Identity, Package]:
+def packages_upsert(packages: Iterable[EnginePackage], distribution: Distribution | None) -> dict[Identity, Package]:
     """The rows of `packages`, made with their lookup keys where they are new. Safe beside other workers."""
     wanted = {identity_of(package, distribution): package for package in packages}
     known = _packages_known(wanted)
@@ -76,8 +74,11 @@ def packages_upsert(
             PackageKey.objects.bulk_create(
                 (
                     PackageKey(
-                        package=known[identity], ecosystem=key.ecosystem, name=key.name[:400],
-                        version=key.version[:NAME_LENGTH], scheme=key.scheme,
+                        package=known[identity],
+                        ecosystem=key.ecosystem,
+                        name=key.name[:400],
+                        version=key.version[:NAME_LENGTH],
+                        scheme=key.scheme,
                     )
                     for identity in missing
                     for key in lookup_keys(wanted[identity], distribution)
@@ -143,8 +144,15 @@ def _summary_store(image: Image, inventory: Inventory, *, package_count: int, ve
     image.analysed_at = timezone.now()
     image.save(
         update_fields=[
-            "os_family", "os_version", "os_name", "os_coverage", "unread", "state", "package_count",
-            "analyser_version", "analysed_at",
+            "os_family",
+            "os_version",
+            "os_name",
+            "os_coverage",
+            "unread",
+            "state",
+            "package_count",
+            "analyser_version",
+            "analysed_at",
         ]
     )
 
@@ -158,7 +166,13 @@ def _packages_known(wanted: Iterable[Identity]) -> dict[Identity, Package]:
     for (kind, release), names in groups.items():
         for row in Package.objects.filter(type=kind, release=release, name__in=set(names)):
             identity = (
-                row.type, row.release, row.name, row.version, row.arch, row.source_name, row.source_version,
+                row.type,
+                row.release,
+                row.name,
+                row.version,
+                row.arch,
+                row.source_name,
+                row.source_version,
                 row.third_party,
             )
             if identity in chosen:
@@ -185,4 +199,8 @@ def _package_row(package: EnginePackage, identity: Identity, distribution: Distr
 
 def _text(value: str) -> str:
     """Text that PostgreSQL takes: no NUL, no lone surrogates (bytes that are not UTF-8 show as replacement marks)."""
-    return value.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8") if not value.isascii() or "\x00" in value else value
+    return (
+        value.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")
+        if not value.isascii() or "\x00" in value
+        else value
+    )

@@ -119,13 +119,22 @@ def _listing_failed(scan: Scan, repository: Repository, error: RegistryError) ->
     tags = list(repository.tags.filter(in_window=True, gone_at=None))
     retry = next_try(scan.registry, error)
     rows = [
-        TagOutcome(scan=scan, repository=repository, tag=tag, tag_name=tag.name, digest=tag.digest, outcome=outcome,
-                   reason=f"The tags of the repository could not be listed. {reason}", next_try_at=retry)
+        TagOutcome(
+            scan=scan,
+            repository=repository,
+            tag=tag,
+            tag_name=tag.name,
+            digest=tag.digest,
+            outcome=outcome,
+            reason=f"The tags of the repository could not be listed. {reason}",
+            next_try_at=retry,
+        )
         for tag in tags
     ]
     if not rows:
-        rows = [TagOutcome(scan=scan, repository=repository, tag_name="", outcome=outcome, reason=reason,
-                           next_try_at=retry)]
+        rows = [
+            TagOutcome(scan=scan, repository=repository, tag_name="", outcome=outcome, reason=reason, next_try_at=retry)
+        ]
     with transaction.atomic():
         TagOutcome.objects.bulk_create(rows, ignore_conflicts=True)
         repository.tags.filter(pk__in=[tag.pk for tag in tags]).update(last_outcome=outcome, last_reason=reason)
@@ -173,8 +182,15 @@ def _outcomes_store(scan: Scan, repository: Repository, planned: list[Planned], 
     rows = []
     for plan in planned:
         tag = tags[plan.info.name]
-        row = TagOutcome(scan=scan, repository=repository, tag=tag, tag_name=tag.name, digest=tag.digest,
-                         outcome=plan.outcome, reason=plan.reason)
+        row = TagOutcome(
+            scan=scan,
+            repository=repository,
+            tag=tag,
+            tag_name=tag.name,
+            digest=tag.digest,
+            outcome=plan.outcome,
+            reason=plan.reason,
+        )
         if plan.outcome is not Outcome.PENDING:
             tag.last_outcome, tag.last_reason = row.outcome, row.reason
         elif is_settled(tag, scan.registry):

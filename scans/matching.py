@@ -22,8 +22,17 @@ from scans.models import Advisory, AdvisoryAffected, Package, PackageKey, Packag
 BATCH = 500
 MAX_AFFECTED = 200
 MAX_REFERENCES = 50
-DESCRIBED_FIELDS = ["aliases", "severity", "cvss_score", "cvss_vector", "summary", "details", "references",
-                    "published_at", "modified_at"]
+DESCRIBED_FIELDS = [
+    "aliases",
+    "severity",
+    "cvss_score",
+    "cvss_vector",
+    "summary",
+    "details",
+    "references",
+    "published_at",
+    "modified_at",
+]
 Key = tuple[str, str]
 Candidates = dict[Key, list[tuple[EngineAdvisory, Affected]]]
 
@@ -77,7 +86,9 @@ def _batch_match(ids: Sequence[int]) -> None:
     candidates = candidates_for(keys)
     with transaction.atomic():
         packages = list(Package.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk"))
-        results = {row.pk: package_matches(engine_package(row), engine_distribution(row), candidates) for row in packages}
+        results = {
+            row.pk: package_matches(engine_package(row), engine_distribution(row), candidates) for row in packages
+        }
         found = [match for result in results.values() for match in result.matches]
         vulnerabilities = vulnerabilities_ensure(match.vulnerability_id for match in found)
         _matches_store(results, vulnerabilities, sources_of(candidates))
@@ -150,7 +161,7 @@ def sources_of(candidates: Candidates) -> dict[str, str]:
 
 
 def _describe(vulnerability_ids: set[int]) -> None:
-    """Rewrites what vulnerabilities say from all the advisories that their matches cite, so that order never matters."""
+    """Rewrites what vulnerabilities say from all advisories that their matches cite, so that order never matters."""
     cited: dict[int, set[str]] = defaultdict(set)
     worst: dict[int, int] = defaultdict(lambda: Severity.UNKNOWN)
     rows = PackageMatch.objects.filter(vulnerability_id__in=vulnerability_ids)
@@ -171,8 +182,12 @@ def _describe(vulnerability_ids: set[int]) -> None:
 
 def _describe_one(row: Vulnerability, advisories: Sequence[EngineAdvisory], severity: int) -> None:
     rating = rate([(advisory, affected) for advisory in advisories for affected in advisory.affected[:MAX_AFFECTED]])
-    names = {name for advisory in advisories if len(vulnerability_ids(advisory)) == 1
-             for name in (advisory.id, *advisory.aliases)}
+    names = {
+        name
+        for advisory in advisories
+        if len(vulnerability_ids(advisory)) == 1
+        for name in (advisory.id, *advisory.aliases)
+    }
     row.aliases = sorted(name for name in names - {row.identifier} if len(name) <= 120)
     row.severity = severity
     row.cvss_score = rating.cvss.score if rating.cvss else None

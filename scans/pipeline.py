@@ -114,8 +114,13 @@ def scan_finish_if_done(scan_id: int) -> bool:
     status, message = _verdict(scan, counts, partial)
     with transaction.atomic():
         ended = Scan.objects.filter(pk=scan_id, status=ScanStatus.RUNNING).update(
-            status=status, message=message, outcome_counts={**counts, **({"partial": partial} if partial else {})},
-            finished_at=timezone.now(), current="", claimed_by="", lease_until=None,
+            status=status,
+            message=message,
+            outcome_counts={**counts, **({"partial": partial} if partial else {})},
+            finished_at=timezone.now(),
+            current="",
+            claimed_by="",
+            lease_until=None,
         )
         if ended:
             registry_recount(scan.registry_id, scan.organization_id)
@@ -230,7 +235,10 @@ def _job_store(
             return
         outcomes = list(TagOutcome.objects.filter(job=job).select_related("tag"))
         TagOutcome.objects.filter(job=job).update(
-            outcome=outcome, reason=reason, partial=is_partial, next_try_at=retry_at,
+            outcome=outcome,
+            reason=reason,
+            partial=is_partial,
+            next_try_at=retry_at,
             image=reads[0].image if reads else None,
         )
         for tag in (row.tag for row in outcomes if row.tag is not None):
@@ -240,9 +248,7 @@ def _job_store(
             registry_recount(scan.registry_id, scan.organization_id)
 
 
-def _tag_store(
-    tag: Tag, scan: Scan, outcome: Outcome, reason: str, reads: list[ImageRead], *, is_final: bool
-) -> None:
+def _tag_store(tag: Tag, scan: Scan, outcome: Outcome, reason: str, reads: list[ImageRead], *, is_final: bool) -> None:
     tag.last_outcome, tag.last_reason = outcome, reason
     fields = ["last_outcome", "last_reason"]
     if is_final:
@@ -279,4 +285,3 @@ def _reference(job: ScanJob, scan: Scan) -> str:
     outcome = TagOutcome.objects.filter(job=job).order_by("tag__position").first()
     name = outcome.tag_name if outcome else job.identifier
     return f"{scan.registry.host}/{job.repository.name}:{name}"
-

@@ -13,7 +13,7 @@ FOREIGN = ("foreign", "nondistributable")
 def layer_slot(source: ImageSource, layer: Descriptor, diff_id: str | None) -> LayerSlot:
     """The layer's analysis, or why its bytes cannot be analysed.
 
-    Raises RegistryError where they did not arrive whole: bytes that fail their digest must not pass for a corrupt layer.
+    Raises RegistryError where they did not arrive whole: bytes that fail their digest are no corrupt layer.
     """
     chunks = iter(source.blob(layer))
     try:

@@ -11,14 +11,15 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db.models import Count
-
 from integrations.oci.archive import DockerArchive
+from integrations.oci.layout import OciLayout
+
 from integrations.oci.auth import Credentials
 from integrations.oci.client import RegistryClient
 from integrations.oci.egress import EgressPolicy
-from integrations.oci.layout import OciLayout
+from integrations.oci.errors import ReferenceInvalid
 from integrations.oci.manifest import Platform, build_steps
-from integrations.oci.reference import Reference, ReferenceInvalid
+from integrations.oci.reference import Reference
 from integrations.oci.source import ImageSource, ResolvedImage, image_resolve
 from scans.engine.ecosystems import coverage, lookup_keys
 from scans.engine.inventory import LayerSlot, inventory_assemble
@@ -74,10 +75,8 @@ class ImageReport:
         return "complete" if self.inventory.complete and not unmatched else "partial"
 
 
-def source_open(
-    text: str, *, username: str, password: str, plain_http: bool
-) -> tuple[ImageSource, str]:
-    """The source and the identifier in it that a reference names. Raises ReferenceInvalid (itself a RegistryError) or another RegistryError.
+def source_open(text: str, *, username: str, password: str, plain_http: bool) -> tuple[ImageSource, str]:
+    """The source and the identifier in it that a reference names. Raises RegistryError (ReferenceInvalid is one).
 
     `oci:DIR[:TAG]`, `docker-archive:FILE` or `HOST/REPO[:TAG|@DIGEST]`. `plain_http` speaks to that one host without
     TLS; a host named on one's own command line may be private.
@@ -141,9 +140,7 @@ def image_report(
 
 def findings_of(inventory: Inventory) -> tuple[FindingRow, ...]:
     """The findings of an inventory by the advisories held now, worst first. Packages the OS owns are judged by it."""
-    keys = {
-        item.package: lookup_keys(item.package, inventory.distribution) for item in inventory.packages
-    }
+    keys = {item.package: lookup_keys(item.package, inventory.distribution) for item in inventory.packages}
     candidates = candidates_for({(key.ecosystem, key.name) for found in keys.values() for key in found})
     sources = sources_of(candidates)
     covered = not coverage(inventory.distribution)
@@ -153,8 +150,14 @@ def findings_of(inventory: Inventory) -> tuple[FindingRow, ...]:
         if not (item.owned_by and covered)
         for match in package_matches(item.package, inventory.distribution, candidates).matches
     ]
-    found.sort(key=lambda row: (-row.severity, row.match.vulnerability_id, row.installed.package.name,
-                                row.installed.package.path))
+    found.sort(
+        key=lambda row: (
+            -row.severity,
+            row.match.vulnerability_id,
+            row.installed.package.name,
+            row.installed.package.path,
+        )
+    )
     return tuple(found)
 
 
@@ -188,4 +191,3 @@ def _layout_open(text: str) -> tuple[ImageSource, str]:
         raise ReferenceInvalid(f"{folder} is not a folder. Name an OCI layout: oci:DIR or oci:DIR:TAG.")
     layout = OciLayout(Path(folder))
     return layout, tag
-

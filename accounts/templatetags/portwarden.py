@@ -177,6 +177,14 @@ def filesize_iec(value: float | None) -> str:
 
 
 @register.filter
+def thousands(value: Any) -> str:
+    """A whole number with its thousands apart: ``12,480``; anything else as it is; ``–`` for nothing."""
+    if value is None:
+        return UNKNOWN
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+@register.filter
 def percent(part: float | None, whole: float | None) -> int | None:
     """``part`` of ``whole`` in whole percent, rounded down so that 100 means all; None when the whole is unknown."""
     if part is None or not whole:

@@ -34,7 +34,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 def database_create(conn_params: dict[str, Any]) -> None:
     """Creates the database that `conn_params` names; another process may be doing the same at this moment."""
-    with psycopg.connect(host=conn_params["host"], user=conn_params["user"], dbname="postgres", autocommit=True) as server:
+    with psycopg.connect(
+        host=conn_params["host"], user=conn_params["user"], dbname="postgres", autocommit=True
+    ) as server:
         try:
             server.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(conn_params["dbname"])))
         except (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):

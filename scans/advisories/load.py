@@ -132,13 +132,23 @@ def _batch_store(batch: list[_Parsed], result: SyncResult) -> set[Key]:
             counts.newest_modified = modified
     if not changed:
         return set()
-    sources = {name: AdvisorySource.objects.get_or_create(name=name)[0] for name in {i.source for i in changed.values()}}
+    sources = {
+        name: AdvisorySource.objects.get_or_create(name=name)[0] for name in {i.source for i in changed.values()}
+    }
     Advisory.objects.bulk_create(
         (_advisory_row(name, item, sources[item.source]) for name, item in sorted(changed.items())),
         update_conflicts=True,
         unique_fields=["record_id"],
-        update_fields=["source", "content", "record", "modified_at", "published_at", "withdrawn_at", "summary",
-                       "updated_at"],
+        update_fields=[
+            "source",
+            "content",
+            "record",
+            "modified_at",
+            "published_at",
+            "withdrawn_at",
+            "summary",
+            "updated_at",
+        ],
     )
     rows = dict(Advisory.objects.filter(record_id__in=changed).values_list("record_id", "pk"))
     spoke = AdvisoryAffected.objects.filter(advisory__in=rows.values())

@@ -1,4 +1,4 @@
-"""Reads OSV records from a folder, a zip, JSON lines or a single JSON file: streamed, bounded, one bad record at a time.
+"""Reads OSV records from a folder, a zip, JSON lines or a JSON file: streamed, bounded, one bad record at a time.
 
 It knows nothing of the database.
 """

@@ -21,9 +21,14 @@ def image_document(report: ImageReport) -> dict[str, Any]:
             {"path": item.path, "layer": item.layer, "cataloger": item.cataloger, "reason": item.reason}
             for item in report.inventory.unread
         ],
-        "advisories": None if report.advisories is None else [
-            {"source": row.source, "updated_at": row.updated_at.isoformat() if row.updated_at else None,
-             "records": row.records}
+        "advisories": None
+        if report.advisories is None
+        else [
+            {
+                "source": row.source,
+                "updated_at": row.updated_at.isoformat() if row.updated_at else None,
+                "records": row.records,
+            }
             for row in report.advisories
         ],
         "notes": list(report.notes),
@@ -50,8 +55,13 @@ def _image(report: ImageReport) -> dict[str, Any]:
 def _sorted(inventory: Inventory) -> list[InstalledPackage]:
     return sorted(
         inventory.packages,
-        key=lambda item: (item.package.type, item.package.name, item.package.version, item.package.arch,
-                          item.package.path),
+        key=lambda item: (
+            item.package.type,
+            item.package.name,
+            item.package.version,
+            item.package.arch,
+            item.package.path,
+        ),
     )
 
 
@@ -86,6 +96,11 @@ def _finding(row: FindingRow, inventory: Inventory) -> dict[str, Any]:
         "source": row.source,
         "path": package.path,
         "layer": row.installed.layer,
-        "proof": {"advisory": proof.advisory_id, "range": proof.range, "scheme": proof.scheme,
-                  "compared_version": proof.compared_version, "how": proof.how},
+        "proof": {
+            "advisory": proof.advisory_id,
+            "range": proof.range,
+            "scheme": proof.scheme,
+            "compared_version": proof.compared_version,
+            "how": proof.how,
+        },
     }

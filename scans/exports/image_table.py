@@ -1,4 +1,4 @@
-"""`scan_image --format table`: the report as a person reads it in a terminal. Untrusted text is stripped of controls."""
+"""`scan_image --format table`: the report as a person reads it in a terminal, untrusted text without its controls."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,10 +24,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, widest: int = M
 
 def _lines(report: ImageReport) -> Iterator[str]:
     manifest, inventory = report.resolved.manifest, report.inventory
+    system = inventory.distribution
     yield f"image     {_clean(report.reference, 600)}"
     yield f"digest    {manifest.digest}"
     yield f"platform  {report.resolved.platform}"
-    yield f"system    {_clean(inventory.distribution.name or inventory.distribution.family) if inventory.distribution else 'none named'}"
+    yield f"system    {_clean(system.name or system.family) if system else 'none named'}"
     kinds = Counter(item.package.type for item in inventory.packages)
     counted = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items())) or "none found"
     yield f"packages  {len(inventory.packages)} ({counted})"
@@ -61,9 +62,14 @@ def _findings(report: ImageReport) -> Iterator[str]:
         yield from table(
             ("SEVERITY", "VULNERABILITY", "PACKAGE", "INSTALLED", "FIXED IN", "BY"),
             [
-                (row.match.severity, row.match.vulnerability_id, row.installed.package.name,
-                 row.installed.package.version, row.match.fixed_version or "no fix yet",
-                 row.match.advisories[0].advisory_id)
+                (
+                    row.match.severity,
+                    row.match.vulnerability_id,
+                    row.installed.package.name,
+                    row.installed.package.version,
+                    row.match.fixed_version or "no fix yet",
+                    row.match.advisories[0].advisory_id,
+                )
                 for row in findings
             ],
         )

@@ -15,7 +15,7 @@ from scans.models.findings import Severity
 
 
 class AdvisorySource(models.Model):
-    """One feed of advisories. A source that could not answer is *stale*, never *empty*: `records` keeps what is held."""
+    """One feed of advisories. One that could not answer is *stale*, never *empty*: `records` keeps what is held."""
 
     name = models.CharField(max_length=60, unique=True, help_text="Base ecosystem, such as PyPI or Debian.")
     location = models.CharField(max_length=500, blank=True)
@@ -82,7 +82,9 @@ class Vulnerability(models.Model):
 
     class Meta:
         verbose_name_plural = "vulnerabilities"
-        constraints = [models.CheckConstraint(condition=models.Q(severity__in=Severity.values), name="vuln_severity_known")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(severity__in=Severity.values), name="vuln_severity_known")
+        ]
 
     def __str__(self) -> str:
         return self.identifier

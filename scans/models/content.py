@@ -92,7 +92,9 @@ class Image(models.Model):
     unknown_count = models.PositiveIntegerField(default=0)
     fixable_count = models.PositiveIntegerField(default=0)
 
-    layers = models.ManyToManyField("Layer", through="ImageLayer", related_name="images")
+    layers: models.ManyToManyField[Layer, ImageLayer] = models.ManyToManyField(
+        "Layer", through="ImageLayer", related_name="images"
+    )
 
     objects = ImageQuerySet.as_manager()
 

@@ -10,8 +10,7 @@ from django.conf import settings
 from django.core.management.base import CommandParser
 
 from accounts.commands import CommandFailed, Exit, PortwardenCommand, database_ready
-from integrations.oci.errors import RegistryError
-from integrations.oci.reference import ReferenceInvalid
+from integrations.oci.errors import ReferenceInvalid, RegistryError
 from scans.exports.image_json import image_document
 from scans.exports.image_table import image_table
 from scans.models import Severity

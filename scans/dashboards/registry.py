@@ -1,0 +1,118 @@
+"""One registry: how it stands, its scan in progress, what became of its tags, its repositories and its scans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Q
+from django.shortcuts import get_object_or_404
+
+from accounts.models import Organization
+from integrations.models import Registry
+from scans.dashboards.coverage import Coverage, coverage_of, is_read
+from scans.dashboards.criteria import OutcomeCriteria
+from scans.dashboards.paging import Order, Page, Position, page_of
+from scans.dashboards.registries import RegistryRow, registry_rows, with_scans
+from scans.dashboards.scans import Outcomes, ScanProgress, outcomes_of, scan_progress, scan_with_outcomes, scans_of
+from scans.models import Repository, Scan, Tag
+
+COUNTED = ("listed", "window", "read")
+TABS = ("tags", "repositories", "scans")
+REPOSITORY_ORDERS = {"name": Order(("name", "id"), (str, int), descending=False)}
+DATE_WORDS = {
+    "registry": "Push times come from the registry.",
+    "config": "This registry has no push dates: the build time in each image's config stands in for them.",
+    "position": "This registry has no push dates: the order of its tag list stands in for them.",
+    "unknown": "Push times are not known: which tags are the newest is a guess.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryRow:
+    """One repository with the number of tags listed, in the window, and read as they are now."""
+
+    name: str
+    listed_at: datetime | None
+    gone_at: datetime | None
+    tags_listed: int
+    tags_in_window: int
+    tags_read: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryPage:
+    """Only the part that `tab` names is filled in; the others are None."""
+
+    row: RegistryRow
+    tab: str
+    coverage: Coverage
+    progress: ScanProgress | None
+    date_words: tuple[str, ...]
+    outcomes: Outcomes | None = None
+    repositories: Page[RepositoryRow] | None = None
+    scans: Page[Scan] | None = None
+
+
+def registry_get(organization: Organization, pk: int) -> Registry:
+    """One query. Raises Http404 for a registry of another organization."""
+    return get_object_or_404(Registry.objects.for_organization(organization), pk=pk)
+
+
+def registry_page(
+    organization: Organization, pk: int, tab: str, criteria: OutcomeCriteria, position: Position
+) -> RegistryPage:
+    """One registry's page. At most 11 queries, whatever it holds."""
+    registry = get_object_or_404(with_scans(Registry.objects.for_organization(organization)), pk=pk)
+    (row,) = registry_rows([registry])
+    tab = tab if tab in TABS else TABS[0]
+    shown = scan_with_outcomes(registry) if tab == "tags" else None
+    return RegistryPage(
+        row=row,
+        tab=tab,
+        coverage=coverage_of(organization=organization, registry=registry),
+        progress=scan_progress(row.active_scan) if row.active_scan else None,
+        date_words=_date_words(registry) if tab == "tags" else (),
+        outcomes=outcomes_of(shown, criteria, position) if shown else None,
+        repositories=repositories_of(registry, criteria.q, position) if tab == "repositories" else None,
+        scans=scans_of(registry, position) if tab == "scans" else None,
+    )
+
+
+def repositories_of(registry: Registry, q: str, position: Position) -> Page[RepositoryRow]:
+    """Repositories by name. Two queries."""
+    rows = Repository.objects.filter(registry=registry)
+    if q:
+        rows = rows.filter(name__icontains=q)
+    return page_of(rows, REPOSITORY_ORDERS, position).map(_with_tag_counts)
+
+
+def _with_tag_counts(repositories: Sequence[Repository]) -> list[RepositoryRow]:
+    counts = {
+        item["repository"]: item
+        for item in Tag.objects.filter(repository__in=[row.pk for row in repositories], gone_at=None)
+        .order_by()
+        .values("repository")
+        .annotate(
+            listed=Count("pk"),
+            window=Count("pk", filter=Q(in_window=True)),
+            read=Count("pk", filter=Q(in_window=True) & is_read()),
+        )
+    }
+    return [
+        RepositoryRow(row.name, row.listed_at, row.gone_at, *(counts.get(row.pk, {}).get(n, 0) for n in COUNTED))
+        for row in repositories
+    ]
+
+
+def _date_words(registry: Registry) -> tuple[str, ...]:
+    """By which dates the newest tags were chosen; the registry's own need no words."""
+    found = set(
+        Tag.objects.filter(repository__registry=registry, in_window=True)
+        .exclude(date_source="")
+        .order_by()
+        .values_list("date_source", flat=True)
+        .distinct()
+    )
+    return tuple(DATE_WORDS[source] for source in ("config", "position", "unknown") if source in found)
