@@ -4,7 +4,7 @@ Keys come from settings.FIELD_KEYS, newest first; `manage.py rotate_secrets` re-
 """
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -16,7 +16,9 @@ class SecretsUnreadable(Exception):
     """The stored secrets were encrypted with a key that FIELD_KEYS no longer lists."""
 
     def __init__(self) -> None:
-        super().__init__("The stored credentials cannot be decrypted: FIELD_KEYS lacks the key they were encrypted with.")
+        super().__init__(
+            "The stored credentials cannot be decrypted: FIELD_KEYS lacks the key they were encrypted with."
+        )
 
 
 class Secrets(dict[str, str]):
@@ -28,7 +30,31 @@ class Secrets(dict[str, str]):
     __str__ = __repr__
 
 
-class EncryptedSecretsField(models.BinaryField):
+class SealedSecrets(Secrets):
+    """Secrets that no key of FIELD_KEYS opens. Their row still loads and saves unchanged; reading a value raises.
+
+    A lost key must not take the registry's page, its findings or its Delete button with it.
+    """
+
+    def __init__(self, token: bytes) -> None:
+        super().__init__()
+        self.token = token
+
+    def _refuse(self, *args: Any) -> NoReturn:
+        raise SecretsUnreadable
+
+    __getitem__ = __iter__ = __len__ = __contains__ = get = keys = values = items = _refuse
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __repr__(self) -> str:
+        return "<Secrets sealed>"
+
+    __str__ = __repr__
+
+
+class EncryptedSecretsField(models.BinaryField):  # type: ignore[type-arg]  # not subscriptable when running
     """Stores Secrets; the database and its backups hold ciphertext only."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -36,13 +62,18 @@ class EncryptedSecretsField(models.BinaryField):
         super().__init__(*args, **kwargs)
 
     def from_db_value(self, value: Any, expression: Any, connection: Any) -> Secrets:
-        return secrets_decrypt(bytes(value)) if value else Secrets()
+        if not value:
+            return Secrets()
+        try:
+            return secrets_decrypt(bytes(value))
+        except SecretsUnreadable:
+            return SealedSecrets(bytes(value))
 
     def to_python(self, value: Any) -> Any:
         return value if isinstance(value, Secrets) else Secrets(value or {})
 
     def get_prep_value(self, value: Any) -> bytes:
-        return secrets_encrypt(Secrets(value or {}))
+        return value.token if isinstance(value, SealedSecrets) else secrets_encrypt(Secrets(value or {}))
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         return super().get_db_prep_value(self.get_prep_value(value), connection, prepared=True)

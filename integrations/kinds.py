@@ -34,6 +34,7 @@ class Kind:
     kind: RegistryKind
     label: str
     icon: str
+    """Name in the sprite."""
     summary: str
     fields: tuple[Field, ...]
     provider: ProviderBuilder | None
@@ -42,11 +43,27 @@ class Kind:
     def available(self) -> bool:
         return self.provider is not None
 
+    @property
+    def secret_names(self) -> tuple[str, ...]:
+        return tuple(field.name for field in self.fields if field.secret)
+
+    @property
+    def prerequisites_template(self) -> str:
+        """The text of the wizard's first step."""
+        return f"integrations/prerequisites/{self.kind.value}.html"
+
 
 def registry_host(kind: str, config: Mapping[str, Any]) -> str:
     """host[:port] that references to the registry's images begin with."""
     url = str(config.get("url", ""))
     return urlsplit(url if "//" in url else f"https://{url}").netloc.rpartition("@")[2]
+
+
+def registry_origin(kind: str, config: Mapping[str, Any]) -> str:
+    """scheme://host[:port]: where a registry's credentials may be sent. Stored ones never go to another origin."""
+    url = str(config.get("url", ""))
+    scheme = urlsplit(url).scheme if "//" in url else "https"
+    return f"{scheme}://{registry_host(kind, config)}".lower()
 
 
 def _generic(
@@ -63,24 +80,52 @@ def _generic(
 
 
 OCI_FIELDS = (
-    Field("url", "Registry URL", "Where the registry answers, such as https://registry.example.com.", True),
-    Field("username", "User name", "Leave empty for a registry that anyone may read."),
-    Field("password", "Password or token", "Stored encrypted; it cannot be read back.", secret=True),
+    Field(
+        "url",
+        "Registry URL",
+        "Where the registry answers. Only scheme, host and port; repositories have their own field.",
+        required=True,
+        placeholder="https://registry.example.com",
+    ),
+    Field("username", "User name", "Leave it and the password empty for a registry that anyone may read."),
+    Field("password", "Password or token", "Stored encrypted. It cannot be read back.", secret=True),
     Field(
         "repositories",
         "Repositories",
-        "Only needed where the registry does not list its repositories: one on each line.",
+        "Only needed where the registry does not list its repositories (GHCR, GitLab.com, Quay.io). One on each line.",
         many=True,
+        placeholder="team/app\nteam/worker",
     ),
 )
 
 KINDS: dict[RegistryKind, Kind] = {
     row.kind: row
     for row in (
-        Kind(RegistryKind.ECR, "Amazon ECR", "ecr", "Private repositories of an AWS account.", (), None),
-        Kind(RegistryKind.ACR, "Azure ACR", "acr", "An Azure Container Registry.", (), None),
-        Kind(RegistryKind.DOCKER_HUB, "Docker Hub", "docker-hub", "Private repositories of a user or organization.", (), None),
-        Kind(RegistryKind.JFROG, "JFrog Artifactory Cloud", "jfrog", "Docker repositories of a JFrog platform.", (), None),
-        Kind(RegistryKind.OCI, "Other OCI registry", "oci", "Harbor, GitLab, GHCR, Quay, Nexus, distribution and others.", OCI_FIELDS, _generic),
+        Kind(RegistryKind.ECR, "Amazon ECR", "kind-ecr", "Private repositories of an AWS account.", (), None),
+        Kind(RegistryKind.ACR, "Azure ACR", "kind-acr", "An Azure Container Registry.", (), None),
+        Kind(
+            RegistryKind.DOCKER_HUB,
+            "Docker Hub (private)",
+            "kind-docker_hub",
+            "Private repositories of a user or organization.",
+            (),
+            None,
+        ),
+        Kind(
+            RegistryKind.JFROG,
+            "JFrog Artifactory Cloud",
+            "kind-jfrog",
+            "Docker repositories of a JFrog platform.",
+            (),
+            None,
+        ),
+        Kind(
+            RegistryKind.OCI,
+            "Other OCI registry",
+            "kind-oci",
+            "Harbor, GitLab, GHCR, Quay, Nexus, distribution and others.",
+            OCI_FIELDS,
+            _generic,
+        ),
     )
 }

@@ -1,20 +1,21 @@
 """The write side of integrations: connect, check, update, disable and delete registries; build their providers."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Organization, User
-from accounts.services import audit_record, service_user_ensure
-from integrations.fields import Secrets, SecretsUnreadable
-from integrations.kinds import KINDS, registry_host
+from accounts.services import audit_record, service_user_ensure, service_user_problem
+from integrations.fields import SealedSecrets, Secrets, SecretsUnreadable
+from integrations.kinds import KINDS, registry_host, registry_origin
 from integrations.models import Registry, RegistryAccess, RegistryKind, RegistryState
 from integrations.oci.egress import EgressPolicy
-from integrations.oci.errors import AuthenticationFailed, Unsupported
-from integrations.providers.base import CheckResult, Provider
+from integrations.oci.errors import AuthenticationFailed, RegistryError, Unsupported
+from integrations.providers.base import CheckResult, CheckStep, Provider
 from integrations.signals import registry_connected, registry_schedule_changed
 
 CONFIGURATION_FIELDS = (
@@ -26,6 +27,22 @@ CONFIGURATION_FIELDS = (
     "exclude_tags",
     "platforms",
 )
+
+
+class RegistryNameTaken(IntegrityError):
+    """Another registry of the organization has this name."""
+
+
+class CredentialsRequired(ValueError):
+    """Stored credentials would have been kept for another origin than the one they were entered for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What `secrets_rotate` did: registries re-encrypted, and (organization, registry) names that no key opens."""
+
+    rotated: int
+    unreadable: tuple[tuple[str, str], ...]
 
 
 def egress_policy() -> EgressPolicy:
@@ -42,13 +59,22 @@ def provider_build(kind: str, config: Mapping[str, Any], secrets: Mapping[str, s
 
 
 def registry_provider(registry: Registry) -> Provider:
-    """The provider that talks to `registry` with its stored credentials. Close it after use."""
-    return provider_build(registry.kind, registry.config, registry.secrets)
+    """The provider that talks to `registry` with its stored credentials. Close it after use.
+
+    Raises AuthenticationFailed (code secrets_unreadable) when FIELD_KEYS no longer opens them.
+    """
+    try:
+        return provider_build(registry.kind, registry.config, registry.secrets)
+    except SecretsUnreadable as error:
+        raise AuthenticationFailed(str(error), code="secrets_unreadable", permanent=True) from error
 
 
 def connection_check(kind: str, config: Mapping[str, Any], secrets: Mapping[str, str]) -> CheckResult:
-    """Tries a connection and returns the steps tried; never raises for what the registry answers, saves nothing."""
-    provider = provider_build(kind, config, secrets)
+    """Tries a connection and returns the steps tried; failures are in the result, never raised. Saves nothing."""
+    try:
+        provider = provider_build(kind, config, secrets)
+    except RegistryError as error:
+        return CheckResult(False, "", None, (), (CheckStep("Read the connection's fields", False, error.message),))
     try:
         return provider.check()
     finally:
@@ -65,13 +91,17 @@ def registry_connect(
     config: dict[str, Any],
     secrets: Mapping[str, str],
     settings_: Mapping[str, Any] | None = None,
+    check_error: str | None = None,
 ) -> Registry:
     """Writes a new private registry, the organization's service user if it is the first, and asks for its first scan.
 
-    `settings_` are pull settings (CONFIGURATION_FIELDS). Raises IntegrityError where the name is taken.
+    `settings_` are pull settings (CONFIGURATION_FIELDS); `check_error` is why the connection's test failed, empty where
+    it went well, None where it was not tested. Raises RegistryNameTaken (an IntegrityError). Where the service
+    user may not act, the registry is connected and says so, and no scan is asked for until it is healed.
     """
     service_user = service_user_ensure(organization=organization, actor=actor)
-    registry = Registry.objects.create(
+    problem = service_user_problem(service_user)
+    registry = Registry(
         organization=organization,
         name=name,
         kind=kind,
@@ -80,8 +110,11 @@ def registry_connect(
         config=config,
         secrets=Secrets(secrets),
         service_user=service_user,
+        **_contact(check_error),
         **_configuration(settings_ or {}),
     )
+    registry.last_error = problem or registry.last_error
+    _save_named(registry)
     audit_record(
         organization=organization,
         actor=actor,
@@ -89,20 +122,23 @@ def registry_connect(
         target=registry,
         detail={"kind": kind, "host": registry.host},
     )
-    registry_connected.send(sender=Registry, registry=registry, actor=actor)
+    if problem:
+        registry_schedule_changed.send(sender=Registry, registry=registry)
+    else:
+        registry_connected.send(sender=Registry, registry=registry, actor=actor)
     return registry
 
 
 @transaction.atomic
 def registry_update(*, registry: Registry, actor: User, settings_: Mapping[str, Any], name: str = "") -> Registry:
-    """Saves the Configuration step: pull settings, schedule and, when given, the name."""
+    """Saves the Configuration step: pull settings, schedule and, when given, the name. Raises RegistryNameTaken."""
     changed = _configuration(settings_)
     if name:
         changed["name"] = name
     before = {field: getattr(registry, field) for field in changed}
     for field, value in changed.items():
         setattr(registry, field, value)
-    registry.save(update_fields=list(changed))
+    _save_named(registry, update_fields=list(changed))
     difference = {field: [before[field], changed[field]] for field in changed if before[field] != changed[field]}
     audit_record(
         organization=registry.organization, actor=actor, action="registry.update", target=registry, detail=difference
@@ -112,16 +148,36 @@ def registry_update(*, registry: Registry, actor: User, settings_: Mapping[str, 
 
 
 @transaction.atomic
-def registry_reconnect(*, registry: Registry, actor: User, config: dict[str, Any], secrets: Mapping[str, str]) -> None:
-    """Replaces the connection's fields; an empty `secrets` keeps the stored ones."""
-    registry.config = config
-    registry.host = registry_host(registry.kind, config)
-    fields = ["config", "host"]
-    if secrets:
+def registry_reconnect(
+    *,
+    registry: Registry,
+    actor: User,
+    config: dict[str, Any],
+    secrets: Mapping[str, str],
+    secrets_forget: bool = False,
+    check_error: str | None = None,
+) -> None:
+    """Replaces the connection's fields; an empty `secrets` keeps the stored ones, or with `secrets_forget` drops them.
+
+    `check_error` as for registry_connect. Raises CredentialsRequired where stored ones would go on to another origin:
+    they are never sent elsewhere.
+    """
+    stored = Registry.objects.select_for_update().get(pk=registry.pk)
+    moved = registry_origin(stored.kind, stored.config) != registry_origin(stored.kind, config)
+    if moved and stored.secrets and not secrets and not secrets_forget:
+        raise CredentialsRequired("Stored credentials stay with the address they were entered for. Enter them again.")
+    registry.config, registry.host = config, registry_host(registry.kind, config)
+    contact = _contact(check_error)
+    if not stored.enabled:
+        contact["state"] = RegistryState.DISABLED
+    for field, value in contact.items():
+        setattr(registry, field, value)
+    fields = ["config", "host", *contact]
+    if secrets or secrets_forget:
         registry.secrets = Secrets(secrets)
         fields.append("secrets")
     registry.save(update_fields=fields)
-    detail = {"host": registry.host, "credentials_replaced": bool(secrets)}
+    detail = {"host": registry.host, "credentials_replaced": bool(secrets), "credentials_removed": secrets_forget}
     audit_record(
         organization=registry.organization, actor=actor, action="registry.reconnect", target=registry, detail=detail
     )
@@ -129,9 +185,15 @@ def registry_reconnect(*, registry: Registry, actor: User, config: dict[str, Any
 
 @transaction.atomic
 def registry_set_enabled(*, registry: Registry, enabled: bool, actor: User) -> None:
-    """Disables a registry (no scan starts, nothing is deleted) or enables it again."""
-    registry.state = RegistryState.NEW if enabled else RegistryState.DISABLED
-    registry.save(update_fields=["state"])
+    """Disables a registry (no scan starts, nothing is deleted) or enables it again; nothing happens twice."""
+    rows = Registry.objects.filter(pk=registry.pk)
+    if enabled:
+        changed = rows.filter(state=RegistryState.DISABLED).update(state=RegistryState.NEW, last_error="")
+    else:
+        changed = rows.exclude(state=RegistryState.DISABLED).update(state=RegistryState.DISABLED)
+    registry.refresh_from_db(fields=["state", "last_error"])
+    if not changed:
+        return
     action = "registry.enable" if enabled else "registry.disable"
     audit_record(organization=registry.organization, actor=actor, action=action, target=registry)
     registry_schedule_changed.send(sender=Registry, registry=registry)
@@ -140,16 +202,16 @@ def registry_set_enabled(*, registry: Registry, enabled: bool, actor: User) -> N
 @transaction.atomic
 def registry_delete(*, registry: Registry, actor: User) -> None:
     """Deletes a registry and, by cascade, what was known of it. The audit event stays."""
-    audit_record(organization=registry.organization, actor=actor, action="registry.delete", target=registry)
+    detail = {"host": registry.host, "repositories": registry.repository_count, "images": registry.image_count}
+    audit_record(
+        organization=registry.organization, actor=actor, action="registry.delete", target=registry, detail=detail
+    )
     registry.delete()
 
 
 def registry_check(*, registry: Registry) -> CheckResult:
     """Checks the stored connection and keeps its state and error on the registry."""
-    try:
-        provider = registry_provider(registry)
-    except SecretsUnreadable as error:
-        raise AuthenticationFailed(str(error), code="secrets_unreadable", permanent=True) from error
+    provider = registry_provider(registry)
     try:
         result = provider.check()
     finally:
@@ -165,6 +227,42 @@ def registry_state_record(*, registry: Registry, error: str) -> None:
     Registry.objects.filter(pk=registry.pk).exclude(state=RegistryState.DISABLED).update(
         state=state, last_error=error, last_check_at=timezone.now()
     )
+
+
+def secrets_rotate(*, batch_rows: int = 100) -> Rotation:
+    """Re-encrypts every registry's secrets with the newest key, `batch_rows` a transaction. Safe to repeat."""
+    rotated, unreadable = 0, []
+    keys = list(Registry.objects.order_by("pk").values_list("pk", flat=True))
+    for start in range(0, len(keys), batch_rows):
+        batch = keys[start : start + batch_rows]
+        with transaction.atomic():
+            rows = Registry.objects.select_for_update(of=("self",)).select_related("organization").filter(pk__in=batch)
+            for registry in rows:
+                if isinstance(registry.secrets, SealedSecrets):
+                    unreadable.append((registry.organization.slug, registry.name))
+                else:
+                    registry.save(update_fields=["secrets"])
+                    rotated += 1
+    return Rotation(rotated, tuple(unreadable))
+
+
+def _save_named(registry: Registry, update_fields: list[str] | None = None) -> None:
+    """Saves; a name that another registry took in the meantime is told apart from every other broken constraint."""
+    try:
+        with transaction.atomic():
+            registry.save(update_fields=update_fields)
+    except IntegrityError as error:
+        if "registry_name_unique" not in str(error):
+            raise
+        raise RegistryNameTaken(f"A registry named {registry.name} exists already. Choose another name.") from error
+
+
+def _contact(check_error: str | None) -> dict[str, Any]:
+    """The state columns that a connection test leaves behind."""
+    if check_error is None:
+        return {"state": RegistryState.NEW, "last_error": "", "last_check_at": None}
+    state = RegistryState.FAILING if check_error else RegistryState.CONNECTED
+    return {"state": state, "last_error": check_error, "last_check_at": timezone.now()}
 
 
 def _configuration(settings_: Mapping[str, Any]) -> dict[str, Any]:
