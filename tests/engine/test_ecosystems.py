@@ -1,0 +1,198 @@
+"""Which ecosystem and name a package is looked up under, and what is said not to be covered (reference B1, C3–C5)."""
+
+import pytest
+
+from scans.engine.ecosystems import (
+    Ecosystem,
+    LookupKey,
+    base_ecosystem,
+    caveat,
+    coverage,
+    ecosystem_of,
+    exclusion,
+    lookup_keys,
+    normalised_name,
+    scheme_of,
+)
+from scans.engine.model import Distribution, Package
+from scans.engine.purl import purl_of
+
+BOOKWORM = Distribution("debian", "12", "Debian GNU/Linux 12 (bookworm)", "bookworm")
+JAMMY = Distribution("ubuntu", "22.04", "Ubuntu 22.04.4 LTS", "jammy")
+ALPINE = Distribution("alpine", "3.19.1", "Alpine Linux v3.19")
+LIBSSL = Package("deb", "libssl3", "3.0.11-1+b1", "p", "amd64", "openssl", "3.0.11-1")
+
+
+@pytest.mark.parametrize(
+    ("distribution", "ecosystem"),
+    [
+        (BOOKWORM, "Debian:12"),
+        (Distribution("debian", "12.5", ""), "Debian:12"),
+        (Distribution("debian", "", "Debian GNU/Linux forky/sid", "forky"), "Debian:14"),
+        (Distribution("debian", "", "Debian GNU/Linux trixie/sid", "trixie"), "Debian:13"),
+        (Distribution("raspbian", "11", ""), "Debian:11"),
+        (JAMMY, "Ubuntu:22.04:LTS"),
+        (Distribution("ubuntu", "24.10", ""), "Ubuntu:24.10"),
+        (Distribution("ubuntu", "23.04", ""), "Ubuntu:23.04"),
+        (ALPINE, "Alpine:v3.19"),
+        (Distribution("alpine", "3.22", ""), "Alpine:v3.22"),
+        (Distribution("postmarketos", "v23.12", ""), "Alpine:v3.19"),
+        (Distribution("wolfi", "20230201", "Wolfi"), "Wolfi"),
+        (Distribution("wolfi", "", "Wolfi"), "Wolfi"),
+        (Distribution("chainguard", "20230214", ""), "Chainguard"),
+        (Distribution("minimos", "20241031", ""), "MinimOS"),
+        (Distribution("alpaquita", "23", ""), "Alpaquita:23"),
+        (Distribution("alpaquita", "stream", ""), "Alpaquita:stream"),
+    ],
+)
+def test_covered_distributions(distribution, ecosystem):
+    assert str(ecosystem_of(distribution)) == ecosystem
+    assert coverage(distribution) == ""
+
+
+@pytest.mark.parametrize(
+    ("distribution", "words"),
+    [
+        (None, "names no operating system"),
+        (Distribution("debian", "", "", "sid"), "names no release"),
+        (Distribution("debian", "", ""), "names no release"),
+        (Distribution("alpine", "3.23.0_alpha20251016", "Alpine Linux edge"), "moving or unknown branch"),
+        (Distribution("alpine", "edge", ""), "moving or unknown branch"),
+        (Distribution("fedora", "40", "Fedora Linux 40"), "Fedora Linux 40 has no advisory source"),
+        (Distribution("amzn", "2023", "Amazon Linux 2023"), "has no advisory source"),
+        (Distribution("linuxmint", "21", "Linux Mint 21", id_like=("ubuntu", "debian")), "has no advisory source"),
+        (Distribution("arch", "", "Arch Linux"), "has no advisory source"),
+        (Distribution("rocky", "9.4", "Rocky Linux 9.4"), "rpm database, which is not read"),
+        (Distribution("rhel", "9.4", ""), "Red Hat Enterprise Linux 9.4 keeps its packages in an rpm database"),
+    ],
+)
+def test_what_is_not_covered_is_said_in_words(distribution, words):
+    assert ecosystem_of(distribution) is None
+    assert words in coverage(distribution)
+
+
+def test_unreleased_and_derived_distributions_carry_a_caveat():
+    assert "not released yet" in caveat(Distribution("debian", "", "Debian GNU/Linux forky/sid", "forky"))
+    assert "rebuilds Debian" in caveat(Distribution("raspbian", "12", ""))
+    assert caveat(BOOKWORM) == caveat(None) == ""
+
+
+def test_debian_is_looked_up_by_source_name_and_source_version():
+    assert lookup_keys(LIBSSL, BOOKWORM) == (LookupKey("Debian:12", "openssl", "3.0.11-1", "dpkg"),)
+
+
+def test_an_ubuntu_lts_is_looked_up_in_pro_as_well():
+    ecosystems = [key.ecosystem for key in lookup_keys(LIBSSL, JAMMY)]
+
+    assert ecosystems == ["Ubuntu:22.04:LTS", "Ubuntu:Pro:22.04:LTS", "Ubuntu:22.04"]
+
+
+def test_alpine_is_looked_up_by_origin():
+    package = Package("apk", "libssl1.1", "1.1.1w-r0", "p", source_name="openssl1.1-compat", source_version="1.1.1w-r0")
+
+    assert lookup_keys(package, ALPINE) == (LookupKey("Alpine:v3.19", "openssl1.1-compat", "1.1.1w-r0", "apk"),)
+
+
+def test_wolfi_is_looked_up_by_origin_and_by_name():
+    package = Package("apk", "haproxy-doc", "3.1.0-r0", "p", source_name="haproxy-3.1", source_version="3.1.0-r0")
+
+    assert [key.name for key in lookup_keys(package, Distribution("wolfi", "", ""))] == ["haproxy-3.1", "haproxy-doc"]
+
+
+@pytest.mark.parametrize("distribution", [None, BOOKWORM, Distribution("fedora", "40", "")])
+def test_language_packages_do_not_depend_on_the_distribution(distribution):
+    assert lookup_keys(Package("pypi", "Zope.Interface", "5.0", "p"), distribution) == (
+        LookupKey("PyPI", "zope-interface", "5.0", "pep440"),
+    )
+    assert lookup_keys(Package("npm", "@Scope/Name", "1.0.0", "p"), distribution) == (
+        LookupKey("npm", "@Scope/Name", "1.0.0", "npm"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("package", "distribution", "words"),
+    [
+        (Package("deb", "docker-ce", "5:24", "p", third_party=True), BOOKWORM, "another vendor"),
+        (Package("deb", "linux-libc-dev", "6.1.76-1", "p", source_name="linux"), BOOKWORM, "kernel"),
+        (Package("deb", "linux-tools-common", "6.8", "p", source_name="linux"), JAMMY, "kernel"),
+        (Package("deb", "linux-headers-aws", "6.8", "p", source_name="linux-meta-aws"), JAMMY, "kernel"),
+        (Package("apk", ".build-deps", "20240101.120000", "p"), ALPINE, "virtual package"),
+        (Package("apk", "musl", "1.2-r0", "p"), BOOKWORM, "no advisories"),
+        (Package("deb", "bash", "5.1", "p"), Distribution("fedora", "40", "Fedora 40"), "no advisory source"),
+        (Package("deb", "bash", "5.1", "p"), None, "no operating system"),
+        (Package("gem", "rails", "7.0", "p"), BOOKWORM, "are not matched"),
+        (Package("pypi", "x", "", "p"), None, "version is not known"),
+    ],
+)
+def test_what_is_not_matched_has_a_reason(package, distribution, words):
+    assert words in exclusion(package, distribution)
+    assert lookup_keys(package, distribution) == ()
+
+
+@pytest.mark.parametrize("name", ["linux-base", "linux-firmware", "linuxptp"])
+def test_sources_that_only_sound_like_the_kernel_are_matched(name):
+    assert lookup_keys(Package("deb", name, "1", "p", source_name=name, source_version="1"), BOOKWORM)
+
+
+def test_an_installed_kernel_is_matched():
+    package = Package(
+        "deb", "linux-image-6.1.0-18-amd64", "6.1.76-1", "p", source_name="linux", source_version="6.1.76-1"
+    )
+
+    assert lookup_keys(package, BOOKWORM)
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "name", "expected"),
+    [
+        ("PyPI", "Zope.Interface__x", "zope-interface-x"),
+        ("npm", "JSONStream", "JSONStream"),
+        ("Packagist:https://packages.drupal.org/8", "Drupal/Core", "drupal/core"),
+        ("crates.io", "proc_macro2", "proc-macro2"),
+        ("NuGet", "Newtonsoft.Json", "newtonsoft.json"),
+        ("Debian:12", "libX11", "libX11"),
+    ],
+)
+def test_names_meet_in_one_form(ecosystem, name, expected):
+    assert normalised_name(ecosystem, name) == expected
+
+
+def test_ecosystem_strings_are_taken_apart_and_put_together():
+    assert base_ecosystem("Ubuntu:22.04:LTS") == "Ubuntu"
+    assert str(Ecosystem("Ubuntu", "22.04:LTS")) == "Ubuntu:22.04:LTS"
+    assert str(Ecosystem("PyPI")) == "PyPI"
+    assert (scheme_of("Debian:12"), scheme_of("PyPI"), scheme_of("FreeBSD:ports")) == ("dpkg", "pep440", "")
+
+
+@pytest.mark.parametrize(
+    ("package", "distribution", "purl"),
+    [
+        (
+            Package("deb", "libssl3", "3.0.11-1", "p", "amd64", "openssl", "3.0.11-1"),
+            BOOKWORM,
+            "pkg:deb/debian/libssl3@3.0.11-1?arch=amd64&distro=debian-12&upstream=openssl",
+        ),
+        (
+            Package("deb", "g++", "4:12.2.0-3", "p", "amd64", "gcc-defaults", "1.203"),
+            BOOKWORM,
+            "pkg:deb/debian/g%2B%2B@4:12.2.0-3?arch=amd64&distro=debian-12&upstream=gcc-defaults%401.203",
+        ),
+        (
+            Package("apk", "musl", "1.2.4-r2", "p", "x86_64", "musl", "1.2.4-r2"),
+            ALPINE,
+            "pkg:apk/alpine/musl@1.2.4-r2?arch=x86_64&distro=alpine-3.19.1",
+        ),
+        (Package("apk", "musl", "1.2.4-r2", "p"), None, "pkg:apk/musl@1.2.4-r2"),
+        (
+            Package("deb", "bash", "5.2", "p"),
+            Distribution("debian", "", "", "trixie"),
+            "pkg:deb/debian/bash@5.2?distro=debian-trixie",
+        ),
+        (Package("npm", "@babel/core", "7.1.0", "p"), ALPINE, "pkg:npm/%40babel/core@7.1.0"),
+        (Package("npm", "lodash", "4.17.4", "p"), None, "pkg:npm/lodash@4.17.4"),
+        (Package("pypi", "Zope.Interface", "5.0", "p"), None, "pkg:pypi/zope-interface@5.0"),
+        (Package("pypi", "torch", "2.0.1+cu118", "p"), None, "pkg:pypi/torch@2.0.1%2Bcu118"),
+    ],
+)
+def test_package_urls(package, distribution, purl):
+    assert purl_of(package, distribution) == purl
