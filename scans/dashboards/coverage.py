@@ -120,20 +120,21 @@ class Coverage:
 
 
 def coverage_of(*, organization: Organization, registry: Registry | None = None) -> Coverage:
-    """The coverage of the whole organization, or of one of its registries. Four queries, whatever the number of tags."""
+    """The coverage of the whole organization, or of one of its registries. Four queries at most."""
     tags = Tag.objects.filter(repository__registry__organization=organization, gone_at=None, repository__gone_at=None)
     images = Image.objects.for_organization(organization).current()
     if registry is not None:
         tags = tags.filter(repository__registry=registry)
         images = images.filter(pk__in=images_of_registry(registry))
     counted = _counted(tags)
+    unsupported = counted.pop(Outcome.UNSUPPORTED.value, 0)
     in_window = sum(counted.values())
     read = counted.pop(Outcome.SCANNED.value, 0)
     return Coverage(
         tags_in_window=in_window,
         tags_read=read,
         tags_partial=_partial(tags, images) if read else 0,
-        tags_unsupported=tags.filter(last_outcome=Outcome.UNSUPPORTED).count(),
+        tags_unsupported=unsupported,
         not_read=dict(sorted(counted.items(), key=lambda item: (-item[1], item[0]))),
         sources=source_ages(),
         images_uncovered=images.exclude(os_coverage="").count(),
@@ -167,10 +168,10 @@ def source_state(last_success_at: datetime | None, now: datetime) -> str:
 
 
 def _counted(tags: QuerySet[Tag]) -> dict[str, int]:
-    """Tags in their window by outcome; SCANNED stands for all that were read as they are now."""
+    """Tags in their window by outcome; SCANNED stands for all that were read as they are now. Unsupported ones are
+    counted wherever they stand."""
     rows = (
-        tags.filter(in_window=True)
-        .exclude(last_outcome=Outcome.UNSUPPORTED)
+        tags.filter(Q(in_window=True) | Q(last_outcome=Outcome.UNSUPPORTED))
         .order_by()
         .values("last_outcome")
         .annotate(all=Count("pk"), read=Count("pk", filter=is_read()))

@@ -119,7 +119,7 @@ def _checked(value: Any, kind: type) -> Any:
         if moment.tzinfo is None:
             raise ValueError("a time without a zone")
         return moment
-    if type(value) is not kind or (kind is int and abs(value) >= 2**63):
+    if type(value) is not kind or (isinstance(value, int) and abs(value) >= 2**63):
         raise ValueError(f"not of kind {kind.__name__}")
     if isinstance(value, str) and "\x00" in value:
         raise ValueError("a null character")

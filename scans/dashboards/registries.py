@@ -19,6 +19,7 @@ from scans.models.scans import ACTIVE_STATUSES
 from scans.schedules import next_scans, schedule_words
 
 SCANNING = "scanning"
+TICKED_MAX = 500
 ORDERS = {
     "name": Order(("name", "id"), (str, int), descending=False),
     "-name": Order(("name", "id"), (str, int), descending=True),
@@ -66,6 +67,13 @@ def registries_page(organization: Organization, criteria: RegistryCriteria, posi
     page = page_of(with_scans(registries_matching(everything, criteria)), ORDERS, position)
     any_registry = bool(page.rows) or everything.exists()
     return RegistriesPage(page.map(registry_rows), coverage_of(organization=organization), any_registry)
+
+
+def registries_ticked(organization: Organization, ids: Sequence[str]) -> list[Registry]:
+    """The organization's registries among the ids of a form; what is no id of its own is left out. One query."""
+    numbers = {int(text) for text in ids[:TICKED_MAX] if text.isascii() and text.isdigit() and len(text) < 19}
+    rows = Registry.objects.for_organization(organization).select_related("organization", "service_user")
+    return list(rows.filter(pk__in=numbers).order_by("name"))
 
 
 def registries_matching(rows: QuerySet[Registry], criteria: RegistryCriteria) -> QuerySet[Registry]:

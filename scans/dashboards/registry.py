@@ -18,7 +18,6 @@ from scans.dashboards.registries import RegistryRow, registry_rows, with_scans
 from scans.dashboards.scans import Outcomes, ScanProgress, outcomes_of, scan_progress, scan_with_outcomes, scans_of
 from scans.models import Repository, Scan, Tag
 
-COUNTED = ("listed", "window", "read")
 TABS = ("tags", "repositories", "scans")
 REPOSITORY_ORDERS = {"name": Order(("name", "id"), (str, int), descending=False)}
 DATE_WORDS = {
@@ -89,21 +88,13 @@ def repositories_of(registry: Registry, q: str, position: Position) -> Page[Repo
 
 
 def _with_tag_counts(repositories: Sequence[Repository]) -> list[RepositoryRow]:
-    counts = {
-        item["repository"]: item
-        for item in Tag.objects.filter(repository__in=[row.pk for row in repositories], gone_at=None)
-        .order_by()
-        .values("repository")
-        .annotate(
-            listed=Count("pk"),
-            window=Count("pk", filter=Q(in_window=True)),
-            read=Count("pk", filter=Q(in_window=True) & is_read()),
-        )
-    }
-    return [
-        RepositoryRow(row.name, row.listed_at, row.gone_at, *(counts.get(row.pk, {}).get(n, 0) for n in COUNTED))
-        for row in repositories
-    ]
+    rows = Tag.objects.filter(repository__in=[row.pk for row in repositories], gone_at=None).order_by()
+    in_window = Q(in_window=True)
+    counted = rows.values_list("repository").annotate(
+        Count("pk"), Count("pk", filter=in_window), Count("pk", filter=in_window & is_read())
+    )
+    counts: dict[int, tuple[int, int, int]] = {pk: (listed, window, read) for pk, listed, window, read in counted}
+    return [RepositoryRow(row.name, row.listed_at, row.gone_at, *counts.get(row.pk, (0, 0, 0))) for row in repositories]
 
 
 def _date_words(registry: Registry) -> tuple[str, ...]:

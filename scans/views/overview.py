@@ -1,0 +1,29 @@
+"""The dashboard and the advisories page."""
+
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from accounts.http import OrganizationRequest, render_page
+from accounts.permissions import organization_required
+from accounts.roles import Role
+from scans.dashboards.advisories import advisories_page
+from scans.dashboards.coverage import coverage_of
+from scans.dashboards.overview import dashboard_page
+
+
+@require_safe
+@organization_required(Role.VIEWER)
+def dashboard(request: OrganizationRequest) -> HttpResponse:
+    page = dashboard_page(request.organization)
+    return render_page(request, "scans/dashboard.html", {"page": page, "nav_active": "dashboard"})
+
+
+@require_safe
+@organization_required(Role.VIEWER)
+def advisory_list(request: OrganizationRequest) -> HttpResponse:
+    context = {
+        "page": advisories_page(),
+        "stamp": coverage_of(organization=request.organization),
+        "nav_active": "advisories",
+    }
+    return render_page(request, "scans/advisory_list.html", context)
