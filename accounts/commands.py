@@ -28,7 +28,7 @@ class CommandFailed(CommandError):
 
 
 class PortwardenCommand(BaseCommand):
-    """Base of the commands. `run` does the work and returns the exit code; `needs_database` makes sure of the tables."""
+    """Base of the commands. `run` works and returns the exit code; `needs_database` makes sure of the tables."""
 
     needs_database = True
     requires_system_checks: list[str] = []

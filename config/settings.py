@@ -4,6 +4,7 @@ Secure by default: DEBUG is off, secrets are required, cookies are secure. It mu
 database by itself.
 """
 
+import os
 from pathlib import Path
 
 import environ
@@ -206,6 +207,8 @@ SCAN_LEASE_S = env.int("SCAN_LEASE_S", default=30)
 """How long a worker's claim on an image or a layer lasts without a sign of life; then another worker takes over."""
 SCAN_MAX_IMAGE_BYTES = env.int("SCAN_MAX_IMAGE_BYTES", default=32 * 2**30)
 """Sum of an image's compressed layers above which it is `too_large`."""
+LAYER_LIMITS = {name: int(value) for name, value in os.environ.items() if name.startswith("LAYER_LIMIT_")}
+"""Bounds on one layer, by the names of scans.engine.limits: LAYER_LIMIT_ENTRIES, LAYER_LIMIT_EXPANDED_BYTES …"""
 SCAN_HISTORY = env.int("SCAN_HISTORY", default=20)
 """Scans of a registry whose outcomes of single tags are kept."""
 SCAN_DEFAULT_PLATFORM = env.str("SCAN_DEFAULT_PLATFORM", default="linux/amd64")

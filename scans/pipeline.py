@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from accounts.services import service_user_problem
 from integrations.fields import SecretsUnreadable
-from integrations.oci.errors import NotAnImage, RegistryError
-from integrations.oci.manifest import Index, Platform, platform_select
+from integrations.oci.errors import NotAnImage, PlatformMissing, RegistryError
+from integrations.oci.manifest import Index, Manifest, Platform, platform_select
 from integrations.oci.source import ImageSource, image_resolve
 from integrations.services import registry_provider, registry_state_record
 from scans.claims import job_claim, lease_kept, scan_claim
@@ -37,6 +37,7 @@ from scans.models import (
 )
 from scans.models.scans import CHOSEN_OUT, READ_OUTCOMES
 from scans.outcomes import LASTING, next_try, outcome_of_error
+from scans.reading import RememberingSource
 from scans.retention import outcomes_prune
 
 logger = logging.getLogger(__name__)
@@ -162,7 +163,7 @@ def _job_run(job: ScanJob, scan: Scan) -> None:
         return
     try:
         with closing(registry_provider(scan.registry)) as provider:
-            source = provider.client(job.repository.name)
+            source = RememberingSource(provider.client(job.repository.name))
             reads = [
                 _platform_read(scan, source, job.identifier, platform, reference)
                 for platform in platforms_of(scan.registry)
@@ -179,13 +180,22 @@ def _platform_read(scan: Scan, source: ImageSource, identifier: str, platform: s
     wanted, digest = Platform.parse(platform), identifier
     known = image_known(scan.organization, digest)
     if known is None:
-        document = source.manifest(identifier)
-        digest = platform_select(document, wanted).digest if isinstance(document, Index) else document.digest
+        digest = _digest_for(source.manifest(identifier), wanted) or identifier
         known = image_known(scan.organization, digest)
     if known is not None:
         Image.objects.filter(pk=known.pk).update(reference=reference)
         return ImageRead(known, tuple(known.layers.filter(state=LayerState.UNREAD)))
     return image_read(scan, source, image_resolve(source, digest, wanted), reference)
+
+
+def _digest_for(document: Manifest | Index, platform: Platform) -> str:
+    """The digest of the image for a platform; "" where only a look into the index's unnamed entries can tell."""
+    if isinstance(document, Manifest):
+        return document.digest
+    try:
+        return platform_select(document, platform).digest
+    except PlatformMissing:
+        return ""
 
 
 def _outcome_of_reads(reads: list[ImageRead]) -> tuple[Outcome, str]:

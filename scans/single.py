@@ -4,20 +4,21 @@ The same client, engine and matching as in bulk scans; a source is a registry, a
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
 from django.db.models import Count
-from integrations.oci.archive import DockerArchive
-from integrations.oci.layout import OciLayout
 
+from integrations.oci.archive import DockerArchive
 from integrations.oci.auth import Credentials
 from integrations.oci.client import RegistryClient
 from integrations.oci.egress import EgressPolicy
 from integrations.oci.errors import ReferenceInvalid
+from integrations.oci.layout import OciLayout
 from integrations.oci.manifest import Platform, build_steps
 from integrations.oci.reference import Reference
 from integrations.oci.source import ImageSource, ResolvedImage, image_resolve
@@ -75,33 +76,28 @@ class ImageReport:
         return "complete" if self.inventory.complete and not unmatched else "partial"
 
 
-def source_open(text: str, *, username: str, password: str, plain_http: bool) -> tuple[ImageSource, str]:
+@contextmanager
+def source_opened(
+    text: str, *, username: str = "", password: str = "", plain_http: bool = False
+) -> Iterator[tuple[ImageSource, str]]:
     """The source and the identifier in it that a reference names. Raises RegistryError (ReferenceInvalid is one).
 
     `oci:DIR[:TAG]`, `docker-archive:FILE` or `HOST/REPO[:TAG|@DIGEST]`. `plain_http` speaks to that one host without
     TLS; a host named on one's own command line may be private.
     """
-    if text.startswith("oci:"):
-        return _layout_open(text.removeprefix("oci:"))
-    if text.startswith("docker-archive:"):
-        path = Path(text.removeprefix("docker-archive:"))
-        if not path.is_file():
-            raise ReferenceInvalid(f"{path} is not a file. Name the tar that `docker save` wrote.")
-        return DockerArchive(path), ""
-    reference = Reference.parse(text)
-    host = reference.registry
-    egress = EgressPolicy(
-        allow=(*settings.EGRESS_ALLOW, host.partition(":")[0] if not host.startswith("[") else host),
-        plain_http_hosts=(*settings.PLAIN_HTTP_HOSTS, *((host,) if plain_http else ())),
-    )
-    scheme = "http" if plain_http or host in settings.PLAIN_HTTP_HOSTS else "https"
-    client = RegistryClient(
-        DOCKER_HUB_URL if host == DOCKER_HUB else f"{scheme}://{host}",
-        credentials=Credentials(username=username, password=password) if username or password else None,
-        egress=egress,
-        ca_file=settings.REGISTRY_CA_FILE or None,
-    )
-    return client.source(reference.repository), reference.identifier
+    with ExitStack() as stack:
+        if text.startswith("oci:"):
+            layout, tag = _layout(text.removeprefix("oci:"))
+            yield stack.enter_context(closing(layout)), tag
+        elif text.startswith("docker-archive:"):
+            path = Path(text.removeprefix("docker-archive:"))
+            if not path.is_file():
+                raise ReferenceInvalid(f"{path} is not a file. Name the tar that `docker save` wrote.")
+            yield stack.enter_context(closing(DockerArchive(path))), ""
+        else:
+            reference = Reference.parse(text)
+            client = stack.enter_context(_client(reference.registry, username, password, plain_http=plain_http))
+            yield client.source(reference.repository), reference.identifier
 
 
 def image_report(
@@ -183,11 +179,25 @@ def _notes(inventory: Inventory) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def _layout_open(text: str) -> tuple[ImageSource, str]:
+def _client(host: str, username: str, password: str, *, plain_http: bool) -> RegistryClient:
+    plain = plain_http or host in settings.PLAIN_HTTP_HOSTS
+    name = host.rpartition(":")[0] if host.rpartition(":")[2].isdigit() else host
+    return RegistryClient(
+        DOCKER_HUB_URL if host == DOCKER_HUB else f"{'http' if plain else 'https'}://{host}",
+        credentials=Credentials(username=username, password=password) if username or password else None,
+        egress=EgressPolicy(
+            allow=(*settings.EGRESS_ALLOW, name.strip("[]")),
+            plain_http_hosts=(*settings.PLAIN_HTTP_HOSTS, *((host,) if plain_http else ())),
+        ),
+        ca_file=settings.REGISTRY_CA_FILE or None,
+    )
+
+
+def _layout(text: str) -> tuple[OciLayout, str]:
+    """The layout and the tag of `DIR[:TAG]`; a folder whose own name has a colon is taken whole."""
     folder, _, tag = text.rpartition(":")
     if not folder or Path(text).is_dir():
         folder, tag = text, ""
     if not Path(folder).is_dir():
         raise ReferenceInvalid(f"{folder} is not a folder. Name an OCI layout: oci:DIR or oci:DIR:TAG.")
-    layout = OciLayout(Path(folder))
-    return layout, tag
+    return OciLayout(Path(folder)), tag

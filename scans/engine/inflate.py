@@ -23,6 +23,7 @@ _SLICE_BYTES = 64 << 10
 _OUT_BYTES = 1 << 20
 _ZSTD_OUT_BYTES = 256 << 10
 
+_JUNK = "Bytes after the end of the {} stream were ignored."
 _ISAL_ERROR: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # isal's stub calls it an instance
 
 Warn = Callable[[str], None]
@@ -65,7 +66,7 @@ def _gunzip(chunks: Iterable[bytes], warn: Warn) -> Iterator[bytes]:
                     held = data
                     break
                 if data and not data.startswith(GZIP_MAGIC):
-                    warn("Bytes after the end of the gzip stream were ignored.")
+                    warn(_JUNK.format("gzip"))
                     _drain(pieces)
                     return
                 member = igzip_lib.IgzipDecompressor(igzip_lib.DECOMP_GZIP) if data else None
@@ -74,7 +75,7 @@ def _gunzip(chunks: Iterable[bytes], warn: Warn) -> Iterator[bytes]:
                 data = member.unused_data if member.eof else b""
                 member = None if member.eof else member
     if held:
-        warn("Bytes after the end of the gzip stream were ignored.")
+        warn(_JUNK.format("gzip"))
     if member is not None:
         yield from _member(member, b"")
         if not member.eof:
@@ -120,7 +121,7 @@ class _ZstdSource:
         for chunk in self._chunks:
             data = self._scanner.feed(chunk)
             if self._scanner.junk:
-                self._warn("Bytes after the end of the zstd stream were ignored.")
+                self._warn(_JUNK.format("zstd"))
                 _drain(self._chunks)
             if data:
                 return data
@@ -140,3 +141,5 @@ def _unzstd(chunks: Iterable[bytes], limits: Limits, warn: Warn) -> Iterator[byt
         raise LayerCorrupt(f"The zstd stream is broken ({error}).") from error
     if not scanner.at_frame_end:
         raise LayerCorrupt("The zstd stream ends too early: the layer is truncated.")
+    if scanner.leftover:
+        warn(_JUNK.format("zstd"))

@@ -145,6 +145,7 @@ class TarReader:
                 and checksum_adler(block[148:156]) == adler32(block) & 0xFFFF
                 and (nul := block.find(0, 0, _NAME_BYTES)) > 0
                 and block[257:262] == b"ustar"
+                and block[135] in b"\0 "
                 and (
                     digits == _NO_SIZE
                     if kind == _DIRECTORY

@@ -57,6 +57,11 @@ class FrameScanner:
         """Did the stream so far end with a whole frame (or with junk after one)?"""
         return self.junk or (self._at is _At.MAGIC and not self._skip and not _begins_magic(self._field))
 
+    @property
+    def leftover(self) -> bool:
+        """Did fewer bytes than a magic number come behind the last frame?"""
+        return bool(self._field)
+
     def feed(self, data: bytes) -> bytes:
         """The bytes of `data` (and of a magic number held back before) that belong to frames."""
         if self.junk:

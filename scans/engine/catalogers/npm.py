@@ -98,7 +98,11 @@ def _package(path: str, document: dict[str, Any], installed: bool) -> Package | 
 def _is_for_another_host(document: dict[str, Any]) -> bool:
     """Extensions of VS Code and packages of Unity have a package.json too, and names that are not npm's."""
     engines = document.get("engines")
-    return "unity" in document or (isinstance(engines, dict) and "vscode" in engines)
+    return (
+        "unity" in document
+        or isinstance(document.get("contributes"), dict)
+        or (isinstance(engines, dict) and "vscode" in engines)
+    )
 
 
 def _licenses(document: dict[str, Any]) -> tuple[str, ...]:

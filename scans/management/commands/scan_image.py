@@ -1,7 +1,6 @@
 """`manage.py scan_image REF`: reads one image and prints what is in it, and what is known to be wrong with that."""
 
 import sys
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from integrations.oci.errors import ReferenceInvalid, RegistryError
 from scans.exports.image_json import image_document
 from scans.exports.image_table import image_table
 from scans.models import Severity
-from scans.single import ImageReport, image_report, source_open
+from scans.single import ImageReport, image_report, source_opened
 
 FORMATS = ("table", "json")
 LATER = ("cyclonedx", "spdx", "sarif")
@@ -59,10 +58,9 @@ class Command(PortwardenCommand):
     def _report(self, options: dict[str, Any]) -> ImageReport:
         password = sys.stdin.read(MAX_PASSWORD).rstrip("\r\n") if options["password_stdin"] else ""
         try:
-            source, identifier = source_open(
+            with source_opened(
                 options["reference"], username=options["username"], password=password, plain_http=options["plain_http"]
-            )
-            with closing(source):
+            ) as (source, identifier):
                 return image_report(
                     source,
                     identifier,
