@@ -46,7 +46,7 @@ class Evidence:
     """What one cataloger read from one file of one layer.
 
     `owned` holds the paths of language-package evidence (METADATA, PKG-INFO, package.json …) that the file claims
-    for the OS package `owner` (a name), or for the packages named in `owners` in step with `owned`.
+    for OS packages, each with the name of its owner.
     `content` is a digest of the file's bytes, so that a file that was only touched keeps the layer it came from.
     `error` is set where the file was recognised and could not be parsed, wholly or in part.
     """

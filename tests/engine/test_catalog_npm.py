@@ -91,6 +91,7 @@ def test_a_document_that_is_no_package_is_passed_over_quietly(document):
         ({"name": "app", "version": "1.0.0", "private": True}, 0),
         ({"name": "app", "version": "1.0.0", "private": False}, 1),
         ({"name": "ext", "version": "1.0.0", "engines": {"vscode": "^1.0.0"}}, 0),
+        ({"name": "ext", "version": "1.0.0", "contributes": {"languages": []}}, 0),
         ({"name": "ext", "version": "1.0.0", "engines": {"node": ">=18"}}, 1),
         ({"name": "com.unity.x", "version": "1.0.0", "unity": "2020.1"}, 0),
     ],
