@@ -5,13 +5,16 @@ Values and one Protocol only. A provider never decides what gets scanned and nev
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Literal, Protocol
 
 from integrations.oci.source import ImageSource
 
+NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
+"""Stands in `known` for a digest that was read before and has no usable date: it is not read again."""
 NOTHING_KNOWN: Mapping[str, datetime] = MappingProxyType({})
+_CLOCK_SKEW = timedelta(days=2)
 DateSource = Literal["registry", "config", "position", ""]
 
 
@@ -60,6 +63,11 @@ class TagList:
     tags: tuple[TagInfo, ...]
     complete: bool
     note: str
+
+
+def is_date(date: datetime) -> bool:
+    """False for the times that reproducible builds write instead of a date: the year 1, 1970 (and zip's 1980)."""
+    return date.year > 1980 and date < datetime.now(UTC) + _CLOCK_SKEW
 
 
 class Provider(Protocol):
