@@ -1,4 +1,4 @@
-"""What accounts tell and ask the apps above them, which they may not import.
+"""What accounts tell the apps above them, which they may not import.
 
 Sent inside the transaction of the write; a receiver that raises rolls it back.
 """
@@ -10,5 +10,3 @@ service_user_changed = Signal()
 
 `problem` is the sentence of `service_user_problem`: empty when scans may run as that user (again).
 """
-service_user_dependents = Signal()
-"""Sent with `user`; a receiver returns the number of registries that stop scanning while that service user is off."""
