@@ -37,6 +37,12 @@ def member(of: Organization, name: str, group: str) -> User:
     return member_create(organization=of, name=name, email=email, password=PASSWORD, groups=[group], actor=None)
 
 
+def invited(of: Organization, name: str) -> User:
+    """A person without a password and without a group."""
+    email = f"{name.lower()}@{of.slug}.example"
+    return member_create(organization=of, name=name, email=email, password=None, groups=[], actor=None)
+
+
 def registry(of: Organization, name: str = "harbour", **fields: Any) -> Registry:
     """A registry row without a first scan; `fields` override its columns."""
     defaults: dict[str, Any] = {
