@@ -54,7 +54,7 @@ class Collector:
         self._packages = 0
         # What an entry replaces among earlier ones of the layer is settled in `finish`, by these ordinal numbers.
         self._ordinal = 0
-        self._known: set[str] = set()  # kept paths and the directories above them
+        self._known = set(_ESTARGZ_MARKERS)  # and kept paths and the directories above them: what needs a second look
         self._kept_at: dict[str, int] = {}
         self._replaced_at: dict[str, int] = {}  # by something that is no directory: hides what was below, too
         self._overlaid_at: dict[str, int] = {}  # by a directory
@@ -67,9 +67,11 @@ class Collector:
             if not placed:
                 return False
             path = placed
-        self._names.append(path)
         if path in self._known:
+            if path in _ESTARGZ_MARKERS:
+                return False
             self._replace(path)
+        self._names.append(path)
         if (
             path[path.rfind("/") + 1 :] in self._basenames
             or path.endswith(self._suffixes)
@@ -104,6 +106,8 @@ class Collector:
     def tar_symlink(self, name: str, target: str) -> None:
         path = self._place(name)
         if path:
+            if path in self._known:
+                self._replace(path)
             self._forget(path)
             self.links[path] = target
             self._keep(path)
