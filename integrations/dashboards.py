@@ -95,10 +95,11 @@ class DeletePage:
 
 
 def catalog_page(organization: Organization) -> CatalogPage:
-    """The Integrations page. At most 4 queries, whatever is connected."""
+    """The Integrations page, what can be connected first. At most 4 queries, whatever is connected."""
     private = Registry.objects.for_organization(organization).filter(access=RegistryAccess.PRIVATE)
     counts = dict(private.order_by().values_list("kind").annotate(Count("pk")))
-    tiles = tuple(Tile(kind, counts.get(kind.kind.value, 0)) for kind in KINDS.values())
+    kinds = sorted(KINDS.values(), key=lambda kind: not kind.available)
+    tiles = tuple(Tile(kind, counts.get(kind.kind.value, 0)) for kind in kinds)
     return CatalogPage(tiles, service_user_hint(organization))
 
 
@@ -132,7 +133,8 @@ def trace_of(result: CheckResult) -> Trace:
     if result.ok:
         return Trace(steps, _success(result), "ok", "")
     error = (failed.detail if failed else "") or "The registry could not be read."
-    return Trace(steps, "The connection test failed. Nothing has been saved.", "failed", error)
+    missing = f" Missing permission: {', '.join(result.missing_permissions)}." if result.missing_permissions else ""
+    return Trace(steps, f"The connection test failed. Nothing has been saved.{missing}", "failed", error)
 
 
 def trace_refused(message: str, remedy: str) -> Trace:

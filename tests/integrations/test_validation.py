@@ -52,7 +52,7 @@ def test_an_address_becomes_scheme_host_and_port(typed: str, clean: str, setting
     ],
 )
 def test_an_address_that_is_none_is_explained(typed: str, said: str) -> None:
-    with pytest.raises(ValidationError, match="(?s).*") as caught:
+    with pytest.raises(ValidationError) as caught:
         registry_url_clean(typed)
 
     assert said in caught.value.messages[0]

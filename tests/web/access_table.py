@@ -18,6 +18,17 @@ ACCESS: dict[str, Role | None] = {
     "accounts:user_activate": Role.ADMINISTRATOR,
     "accounts:user_deactivate": Role.ADMINISTRATOR,
     "accounts:audit_list": Role.ADMINISTRATOR,
+    # integrations
+    "integrations:catalog": Role.ADMINISTRATOR,
+    "integrations:registry_connect": Role.ADMINISTRATOR,
+    "integrations:registry_connect_connection": Role.ADMINISTRATOR,
+    "integrations:registry_connect_configuration": Role.ADMINISTRATOR,
+    "integrations:registry_connect_cancel": Role.ADMINISTRATOR,
+    "integrations:registry_edit": Role.ADMINISTRATOR,
+    "integrations:registry_credentials": Role.ADMINISTRATOR,
+    "integrations:registry_disable": Role.ADMINISTRATOR,
+    "integrations:registry_enable": Role.ADMINISTRATOR,
+    "integrations:registry_delete": Role.ADMINISTRATOR,
 }
 """URL name → the least role that may use it; None is public."""
 
@@ -27,5 +38,8 @@ POST_ONLY: set[str] = {
     "accounts:profile_sessions_end",
     "accounts:user_link",
     "accounts:user_activate",
+    "integrations:registry_connect_cancel",
+    "integrations:registry_disable",
+    "integrations:registry_enable",
 }
 """URL names that change something and answer 405 to GET."""
