@@ -62,6 +62,7 @@ class _Verdict:
     key: LookupKey
     advisory: Advisory
     affected: Affected
+    ids: tuple[str, ...]
     result: Match | NoMatch | Unmatchable
 
     @property
@@ -80,10 +81,10 @@ class _Group:
 def package_matches(package: Package, distribution: Distribution | None, candidates: Candidates) -> PackageMatches:
     """All vulnerabilities of `package`, sorted by id."""
     verdicts = [
-        _Verdict(key, advisory, affected, evaluate(affected, key.version, key.scheme))
+        _Verdict(key, advisory, affected, vulnerability_ids(advisory), evaluate(affected, key.version, key.scheme))
         for key in lookup_keys(package, distribution)
         for advisory, affected in candidates.get((key.ecosystem, key.name), ())
-        if not advisory.withdrawn and is_vulnerability(advisory)
+        if not advisory.withdrawn and is_vulnerability(advisory) and _concerns(affected, package)
     ]
     found = []
     settled_advisories: set[str] = set()
@@ -100,24 +101,33 @@ def package_matches(package: Package, distribution: Distribution | None, candida
     return PackageMatches(tuple(found), tuple(sorted(reasons)))
 
 
+def _concerns(affected: Affected, package: Package) -> bool:
+    """False where Ubuntu lists the binaries of the source that are vulnerable and this one is not among them (C3.2)."""
+    if not affected.ecosystem.startswith("Ubuntu"):
+        return True
+    listed = affected.ecosystem_specific.get("binaries")
+    if isinstance(listed, list):
+        listed = [item.get("binary_name") for item in listed if isinstance(item, dict)]
+    names = [name for name in listed if isinstance(name, str)] if isinstance(listed, list | dict) else []
+    return not names or package.name in names
+
+
 def _grouped(verdicts: Iterable[_Verdict]) -> dict[str, _Group]:
     """Verdicts by vulnerability; a record that knows only its GHSA joins the CVE that another record gives to it."""
     verdicts = list(verdicts)
     cves_of: dict[str, set[str]] = defaultdict(set)
     for verdict in verdicts:
-        ids = vulnerability_ids(verdict.advisory)
-        if len(ids) == 1 and ids[0].startswith("CVE-"):
+        if len(verdict.ids) == 1 and verdict.ids[0].startswith("CVE-"):
             for name in (verdict.advisory.id, *verdict.advisory.aliases):
-                cves_of[name].add(ids[0])
+                cves_of[name].add(verdict.ids[0])
     groups: dict[str, _Group] = defaultdict(_Group)
     for verdict in verdicts:
-        ids = vulnerability_ids(verdict.advisory)
-        for vulnerability_id in ids:
+        for vulnerability_id in verdict.ids:
             known = cves_of.get(vulnerability_id, set())
             group = groups[min(known) if known else vulnerability_id]
             group.verdicts.append(verdict)
             group.names.add(verdict.advisory.id)
-            if len(ids) == 1:
+            if len(verdict.ids) == 1:
                 group.names.update((vulnerability_id, *verdict.advisory.aliases))
     return groups
 

@@ -229,9 +229,13 @@ def _listed_version(listed: tuple[str, ...], version: str, compared: str, scheme
     """The entry of the list that equals the version, as text or in the scheme's order."""
     if version in listed or compared in listed:
         return version if version in listed else compared
+    try:
+        key = versions.parse(scheme, compared)
+    except versions.Unmatchable:
+        return None
     for text in listed:
         try:
-            if versions.compare(scheme, text, compared) == 0:
+            if versions.parse(scheme, text) == key:
                 return text
         except versions.Unmatchable:
             continue

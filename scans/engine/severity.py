@@ -141,8 +141,8 @@ def _best_cvss(records: Iterable[tuple[Advisory, Affected]]) -> tuple[Cvss | Non
     found = [
         (_PREFERRED_VERSIONS.index(cvss.version), _source_rank(advisory.id), advisory.id, cvss)
         for advisory, affected in records
-        if len(vulnerability_ids(advisory)) == 1
         for cvss in _vectors(advisory, affected)
+        if len(vulnerability_ids(advisory)) == 1
     ]
     if not found:
         return None, ""

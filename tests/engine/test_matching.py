@@ -358,6 +358,24 @@ def test_a_public_fix_needs_no_subscription():
     assert (match.fixed_version, match.fix_note) == ("1.0-2", "")
 
 
+@pytest.mark.parametrize(
+    ("binaries", "found"),
+    [
+        ([{"binary_name": "p", "binary_version": "1"}, {"binary_name": "p-dev"}], True),
+        ([{"binary_name": "p-dev", "binary_version": "1"}], False),
+        ({"p-dev": "1"}, False),
+        ({"p": "1"}, True),
+        ([], True),
+        ([{"binary_name": ["p"]}, 7], True),
+        ("p-dev", True),
+    ],
+)
+def test_ubuntu_s_list_of_vulnerable_binaries_spares_the_others(binaries, found):
+    affected = _affected("Ubuntu:16.04:LTS", "p", ecosystem_specific={"binaries": binaries})
+
+    assert bool(_found(_deb("p"), XENIAL, _record("UBUNTU-CVE-2024-1111", affected))) is found
+
+
 def test_d82_what_could_not_be_compared_is_said():
     record = _record("PYSEC-2024-1", _affected("PyPI", "a", ("fixed", "5.1-1.1")))
 

@@ -1,6 +1,8 @@
 """OSV records: what is read, whether they affect a version, which vulnerabilities they speak of (C1, C2, C6)."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scans.engine.errors import AdvisoryError
 from scans.engine.osv import (
@@ -12,6 +14,7 @@ from scans.engine.osv import (
     is_vulnerability,
     vulnerability_ids,
 )
+from scans.engine.severity import Severity, rate
 
 
 def _entry(*ranges, versions=None, ecosystem="PyPI", name="django", **more):
@@ -280,6 +283,48 @@ def test_an_event_with_two_keys_is_two_events():
     entry = _entry({"type": "ECOSYSTEM", "events": [{"introduced": "0", "fixed": "2.0"}]})
 
     assert isinstance(evaluate(entry, "1.0", "pep440"), Match)
+
+
+_json = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["0", "1.0", "CVE-1"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_nonsense = st.fixed_dictionaries(
+    {},
+    optional={
+        "ranges": _json
+        | st.lists(
+            st.fixed_dictionaries(
+                {"type": st.sampled_from(["ECOSYSTEM", "SEMVER", "GIT", "FOO"])},
+                optional={"events": st.lists(st.dictionaries(st.sampled_from([INTRO, FIX, LAST, "limit"]), _json))},
+            )
+        ),
+        "versions": _json,
+        "severity": _json,
+        "ecosystem_specific": _json,
+        "database_specific": _json,
+    },
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    affected=_nonsense, fields=st.dictionaries(st.sampled_from(["aliases", "severity", "summary", "upstream"]), _json)
+)
+def test_any_nonsense_in_a_record_is_read_evaluated_and_rated_without_an_error(affected, fields):
+    package = {"package": {"ecosystem": "PyPI", "name": "a"}}
+    advisory = advisory_parse({"id": "X-1", "affected": [{**affected, **package}], **fields})
+
+    for version in ("1.0", "nonsense"):
+        assert isinstance(evaluate(advisory.affected[0], version, "pep440"), Match | NoMatch | Unmatchable)
+    assert vulnerability_ids(advisory)
+    assert rate([(advisory, advisory.affected[0])]).band in Severity.ORDER
 
 
 @pytest.mark.parametrize(
