@@ -19,9 +19,11 @@ from scans.models import (
     Package,
     PackageMatch,
     Repository,
+    Scan,
     Severity,
     Tag,
     TagImage,
+    Trigger,
     Vulnerability,
 )
 
@@ -99,6 +101,12 @@ def image(of: Registry, repository: str = "team/app", tag: str = "1.0", number: 
     ImageLayer.objects.create(image=row, layer=layer, position=0, created_by="RUN apt-get install -y curl")
     TagImage.objects.create(tag=tag_row, image=row)
     return row
+
+
+def scan(of: Registry, **fields: Any) -> Scan:
+    """A queued scan of the registry, without a task in the queue."""
+    defaults: dict[str, Any] = {"trigger": Trigger.MANUAL, "run_as": of.service_user}
+    return Scan.objects.create(organization=of.organization, registry=of, **{**defaults, **fields})
 
 
 def finding(
