@@ -17,13 +17,13 @@ STOREFRONT = {
         "gunicorn==20.1.0 psycopg2==2.9.6"
     ),
     "late": (
-        "Django==4.2.11 asgiref==3.8.1 sqlparse==0.4.4 requests==2.31.0 urllib3==2.0.7 idna==3.6 charset- "
-        "normalizer==3.3.2 certifi==2024.2.2 Jinja2==3.1.3 MarkupSafe==2.1.5 pillow==10.1.0 PyYAML==6.0.1 "
+        "Django==4.2.11 asgiref==3.8.1 sqlparse==0.4.4 requests==2.31.0 urllib3==2.0.7 idna==3.6 "
+        "charset-normalizer==3.3.2 certifi==2024.2.2 Jinja2==3.1.3 MarkupSafe==2.1.5 pillow==10.1.0 PyYAML==6.0.1 "
         "gunicorn==21.2.0 psycopg==3.1.18"
     ),
     "current": (
-        "Django==4.2.20 asgiref==3.8.1 sqlparse==0.5.3 requests==2.32.3 urllib3==2.3.0 idna==3.10 charset- "
-        "normalizer==3.4.1 certifi==2025.1.31 Jinja2==3.1.6 MarkupSafe==3.0.2 pillow==11.1.0 PyYAML==6.0.2 "
+        "Django==4.2.20 asgiref==3.8.1 sqlparse==0.5.3 requests==2.32.3 urllib3==2.3.0 idna==3.10 "
+        "charset-normalizer==3.4.1 certifi==2025.1.31 Jinja2==3.1.6 MarkupSafe==3.0.2 pillow==11.1.0 PyYAML==6.0.2 "
         "gunicorn==23.0.0 psycopg==3.2.6"
     ),
 }
@@ -49,8 +49,8 @@ REPORTS = {
     "late": (
         "numpy==1.26.4 pandas==2.2.1 python-dateutil==2.9.0 pytz==2024.1 tzdata==2024.1 lxml==5.1.0 "
         "aiohttp==3.9.3 aiosignal==1.3.1 frozenlist==1.4.1 multidict==6.0.5 yarl==1.9.4 attrs==23.2.0 idna==3.6 "
-        "tornado==6.4 pillow==10.2.0 Jinja2==3.1.3 MarkupSafe==2.1.5 certifi==2024.2.2 openpyxl==3.1.2 et- "
-        "xmlfile==1.1.0"
+        "tornado==6.4 pillow==10.2.0 Jinja2==3.1.3 MarkupSafe==2.1.5 certifi==2024.2.2 openpyxl==3.1.2 "
+        "et-xmlfile==1.1.0"
     ),
 }
 
