@@ -93,7 +93,8 @@ class TarReader:
         self._always_slow = limits.path_length < _NAME_BYTES or limits.path_depth < _NAME_BYTES
         self._slow = self._always_slow
         self._doubtful_size = 0  # size stated by an entry that by convention has no body
-        self._sparse_extension = False
+        self._sparse_extension = False  # blocks with more of an old GNU sparse map come before the body
+        self._sparse_body = 0
         self._zero_blocks = 0
         self._ended = False
 
@@ -212,6 +213,7 @@ class TarReader:
         """Any header block: sets what is to be passed or collected before the next one."""
         if self._sparse_extension:
             self._sparse_extension = block[504] != 0
+            self._skip = 0 if self._sparse_extension else self._sparse_body
         elif block == ZERO_BLOCK:
             self._zero_block()
         elif checksum_fast(block) or checksum_valid(block):
@@ -292,8 +294,8 @@ class TarReader:
             else:
                 self._skip = _padded(size)
         else:
-            self._skip = _padded(size)
-            self._sparse_extension = header.sparse_extended
+            self._sparse_extension, self._sparse_body = header.sparse_extended, _padded(size)
+            self._skip = 0 if header.sparse_extended else self._sparse_body
             self._odd(kind, name, sparse=pax.sparse)
 
     def _bodiless(self, header: Header, name: str, pax: Pax, long_link: bytes | None) -> None:

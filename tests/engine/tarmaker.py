@@ -111,7 +111,9 @@ class ListCataloger:
             raise CatalogError(f"{path} is broken.")
         packages, owned = [], []
         for line in data.decode("utf-8", "surrogateescape").splitlines():
-            kind, name, version, *rest = line.split()
+            kind, name, version, *rest = [*line.split(), "", "", ""]
+            if not version:
+                raise CatalogError(f"{path} has a line without three words.")
             if kind == "owns":
                 owned.append((name, version))
             else:

@@ -55,6 +55,15 @@ def walk(data: bytes, size: int = 1 << 20, limits: Limits = DEFAULT_LIMITS) -> R
     return recorder
 
 
+def sparse_header(name: str, size: int) -> bytes:
+    """An old GNU sparse header that says that more of its map follows."""
+    block = bytearray(header(name, kind=b"S", size=size, magic=b"ustar  \0"))
+    block[482] = 1
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
 LONG = "d/" * 90 + "file"
 BODY = b"x" * 700
 A = ("file", "a", 1, b"a")
@@ -116,6 +125,16 @@ ENTRIES = {
         [("sparse", "real"), A],
     ),
     "old GNU sparse": (tar(file("s", BODY, kind=b"S"), file("a", b"a")), [("sparse", "s"), A]),
+    "old GNU sparse with a long map": (
+        tar(
+            sparse_header("s", len(BODY)),
+            bytes(504) + b"\x01" + bytes(7),
+            bytes(512),
+            padded(BODY),
+            file("a", b"a"),
+        ),
+        [("sparse", "s"), A],
+    ),
     "GNU dump directory": (tar(file("d/", BODY, kind=b"D"), file("a", b"a")), [("dir", "d/"), A]),
     "volume label": (tar(header("label", kind=b"V"), file("a", b"a")), [A]),
     "base-256 size": (tar(header("a", size_field=b"\x80" + bytes(10) + b"\x01") + padded(b"a")), [A]),
