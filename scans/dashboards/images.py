@@ -87,7 +87,7 @@ class ImageRow:
     counts: SeverityCounts | None
     fixable: int | None
     tags: tuple[ImageTag, ...]
-    tags_more: int
+    tag_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +216,7 @@ def _row(image: Image, tags: tuple[ImageTag, ...]) -> ImageRow:
         counts=counts,
         fixable=counts.fixable if counts else None,
         tags=tags[:TAGS_SHOWN],
-        tags_more=max(0, len(tags) - TAGS_SHOWN),
+        tag_count=len(tags),
     )
 
 

@@ -61,11 +61,32 @@ class Overview:
 
     @property
     def scanning(self) -> int:
-        return sum(row.active_scan is not None for row in self.registries)
+        return sum(row.active is not None for row in self.registries)
 
     @property
     def failing(self) -> int:
         return sum(row.state == "failing" for row in self.registries)
+
+    @property
+    def registries_words(self) -> str:
+        """What stands out among the registries; empty when nothing does."""
+        parts = [f"{n} {word}" for n, word in ((self.scanning, "scanning"), (self.failing, "failing")) if n]
+        return ", ".join(parts) or f"{self.repositories:,} repositories"
+
+    @property
+    def images_words(self) -> str:
+        parts = [
+            f"{n:,} {word}" for n, word in ((self.images_partial, "in part"), (self.images_unread, "not read")) if n
+        ]
+        return ", ".join(parts) or "all read"
+
+    @property
+    def tags_unit(self) -> str:
+        return f" of {self.coverage.tags_in_window:,}"
+
+    @property
+    def tags_words(self) -> str:
+        return f"{self.coverage.tags_not_read:,} not read" if self.coverage.tags_not_read else ""
 
     @property
     def fixable_percent(self) -> int | None:
@@ -102,7 +123,9 @@ def dashboard_page(organization: Organization) -> Overview:
         not_read=_not_read(coverage),
         out_of_window=_sum_of(shown, Outcome.OUT_OF_WINDOW),
         excluded=_sum_of(shown, Outcome.EXCLUDED),
-        worst=tuple(image_rows(list(worst.order_by("-critical_count", "-high_count", "-medium_count", "-id")[:10]))),
+        worst=tuple(
+            image_rows(list(worst.order_by("-critical_count", "-high_count", "-medium_count", "-id")[:WORST_SHOWN]))
+        ),
         widespread=widespread(organization),
     )
 

@@ -14,6 +14,7 @@ from scans.dashboards.counts import SeverityCounts, counts_of
 from scans.dashboards.coverage import Coverage, coverage_of
 from scans.dashboards.criteria import RegistryCriteria
 from scans.dashboards.paging import Order, Page, Position, page_of
+from scans.dashboards.scans import ScanProgress, scan_progress
 from scans.models import Scan
 from scans.models.scans import ACTIVE_STATUSES
 from scans.schedules import next_scans, schedule_words
@@ -49,7 +50,8 @@ class RegistryRow:
     interval_label: str
     schedule_words: str
     next_scan_at: datetime | None
-    active_scan: Scan | None
+    active: ScanProgress | None
+    """The scan that is queued or running."""
     last_scan: Scan | None
     """The newest scan that has ended."""
 
@@ -108,7 +110,7 @@ def registry_rows(registries: Sequence[Registry]) -> Iterable[RegistryRow]:
 
 
 def registry_row(row: Registry, scans: dict[int, Scan], due: datetime | None) -> RegistryRow:
-    ended = scans.get(_ended(row) or 0)
+    ended, active = scans.get(_ended(row) or 0), scans.get(_active(row) or 0)
     return RegistryRow(
         id=row.pk,
         name=row.name,
@@ -126,7 +128,7 @@ def registry_row(row: Registry, scans: dict[int, Scan], due: datetime | None) ->
         interval_label=row.get_scan_interval_display(),
         schedule_words=schedule_words(row.interval, due),
         next_scan_at=due,
-        active_scan=scans.get(_active(row) or 0),
+        active=scan_progress(active) if active else None,
         last_scan=ended,
     )
 

@@ -15,7 +15,7 @@ from scans.dashboards.coverage import Coverage, coverage_of, is_read
 from scans.dashboards.criteria import OutcomeCriteria
 from scans.dashboards.paging import Order, Page, Position, page_of
 from scans.dashboards.registries import RegistryRow, registry_rows, with_scans
-from scans.dashboards.scans import Outcomes, ScanProgress, outcomes_of, scan_progress, scan_with_outcomes, scans_of
+from scans.dashboards.scans import Outcomes, ScanProgress, outcomes_of, scan_with_outcomes, scans_of
 from scans.models import Repository, Scan, Tag
 
 TABS = ("tags", "repositories", "scans")
@@ -71,7 +71,7 @@ def registry_page(
         row=row,
         tab=tab,
         coverage=coverage_of(organization=organization, registry=registry),
-        progress=scan_progress(row.active_scan) if row.active_scan else None,
+        progress=row.active,
         date_words=_date_words(registry) if tab == "tags" else (),
         outcomes=outcomes_of(shown, criteria, position) if shown else None,
         repositories=repositories_of(registry, criteria.q, position) if tab == "repositories" else None,

@@ -44,6 +44,11 @@ class ScanProgress:
     current: str
     elapsed_s: int | None
 
+    @property
+    def words(self) -> str:
+        """Short, for a pill: `Running 3/40`."""
+        return f"{self.scan.get_status_display()} {self.done}/{self.total}" if self.total else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:

@@ -102,6 +102,10 @@ class VulnerabilityPage:
     references: tuple[Reference, ...]
     coverage: Coverage
 
+    @property
+    def findings_words(self) -> str:
+        return f"{self.reach.findings:,}"
+
 
 def vulnerabilities_page(
     organization: Organization, criteria: VulnerabilityCriteria, position: Position
