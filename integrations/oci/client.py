@@ -114,13 +114,17 @@ class RegistryClient:
             raise AuthenticationFailed("The registry asks for a way to sign in that is not supported.", status=401)
         return found
 
-    def ping(self) -> str:
-        """The scheme as `scheme()` tells it, after the credentials were really accepted by `/v2/`."""
-        found = self.scheme()
+    def authenticate(self) -> None:
+        """Have the credentials accepted by `/v2/`. Raises AuthenticationFailed and the like."""
         with self._exchange.send("GET", self._url("")) as response:
             response.read()
             if response.status_code != 200:
                 raise self._no_registry(response)
+
+    def ping(self) -> str:
+        """The scheme as `scheme()` tells it, after the credentials were really accepted."""
+        found = self.scheme()
+        self.authenticate()
         return found
 
     def repositories(self, page_size: int = 100) -> Iterator[str]:
@@ -133,7 +137,7 @@ class RegistryClient:
             raise PermissionDenied(_CATALOG_CLOSED, code="catalog_closed", status=error.status) from error
         except AuthenticationFailed as error:
             # Some registries answer 401 for the catalog to those who may do everything else.
-            self.ping()
+            self.authenticate()
             raise PermissionDenied(_CATALOG_CLOSED, code="catalog_closed", status=error.status) from error
 
     def tags(self, repository: str) -> list[str]:

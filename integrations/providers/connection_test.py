@@ -83,7 +83,7 @@ class _Test:
 
     def _signed_in(self) -> bool:
         try:
-            self._client.ping()
+            self._client.authenticate()
         except RegistryError as error:
             return self._trace.failed("credentials", error)
         realm = self._client.realm_host
@@ -94,7 +94,7 @@ class _Test:
     def _listed(self) -> bool:
         if self._given:
             self._names, self._count = self._given, len(self._given)
-            self._trace.skipped("repositories", f"{len(self._given)} given by hand; the registry's list is not used.")
+            self._trace.skipped("repositories", f"Given by hand: {len(self._given)}. The registry's own list is not used.")
             return True
         try:
             names: list[str] = []
@@ -108,7 +108,8 @@ class _Test:
             return self._trace.failed("repositories", error)
         self._names, self._count = tuple(names), len(names)
         more = " or more" if len(names) >= COUNTED_REPOSITORIES_MAX else ""
-        self._trace.passed("repositories", f"{len(names)}{more} repositories can be seen.")
+        word = "repository" if len(names) == 1 else "repositories"
+        self._trace.passed("repositories", f"{len(names)}{more} {word} can be seen.")
         return True
 
     def _tags_readable(self) -> bool:
@@ -120,7 +121,7 @@ class _Test:
         detail = ""
         for name in wanted:
             try:
-                detail = f"{name} has {len(self._client.tags(name))} tags."
+                detail = f"{name} can be read; its tags: {len(self._client.tags(name))}."
             except NotFound as error:
                 # A catalog keeps the names of repositories whose last image was deleted.
                 if self._given:

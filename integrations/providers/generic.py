@@ -2,8 +2,8 @@
 
 The protocol keeps no push times. What stands in for them, visibly (`date_source`): the build time in the image's
 configuration; where that is missing or plainly made up (1970, the year 1: reproducible builds), the order of the
-versions in the tags' names. HEAD tells a tag's digest without counting as a pull; configurations are read only for digests whose date
-is not known yet, so that listing an unchanged repository costs one HEAD a tag and nothing else.
+versions in the tags' names. HEAD tells a tag's digest without counting as a pull; configurations are read only for
+digests whose date is not known yet, so that listing an unchanged repository costs one HEAD a tag and nothing else.
 """
 
 from collections.abc import Iterator, Mapping
