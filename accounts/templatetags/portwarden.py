@@ -131,7 +131,7 @@ def age(value: datetime | None) -> str:
 
 
 @register.filter
-def duration(value: timedelta | float | None) -> str:
+def duration(value: timedelta | float | str | None) -> str:
     """Seconds or a timedelta: ``48 s``, ``3 min 5 s``, ``7 h``, ``12 d``."""
     if value is None or value == "":
         return UNKNOWN
@@ -160,7 +160,7 @@ def shorten_digest(value: str | None) -> str:
 
 
 @register.filter
-def filesize_iec(value: float | None) -> str:
+def filesize_iec(value: float | str | None) -> str:
     """Bytes in binary units, three figures: ``812 B``, ``9.54 MiB``, ``120 MiB``; ``–`` for an unknown size."""
     if value is None or value == "":
         return UNKNOWN

@@ -182,32 +182,35 @@
 
   /* htmx */
   let reopen = [];
-  let focusPath = null;
+  let focused = null;
   document.addEventListener("htmx:beforeSwap", (event) => {
     const target = event.detail.target;
     if (!target || !target.querySelectorAll) return;
     reopen = all("details[id][open]", target).map((menu) => menu.id);
     const active = document.activeElement;
-    focusPath = active && target.contains(active) && active !== target && !active.id ? active.getAttribute("href") : null;
+    focused = active && active !== target && target.contains(active) ? { id: active.id, href: active.getAttribute("href") } : null;
   });
+  /* htmx keeps the focus of what has an id; a link that was followed has a new address now (a sort, a page),
+     so the focus goes to the nearest fixed point: the sorted column, else the list itself. */
+  function focusReturn(target) {
+    if (!focused || document.activeElement !== document.body) return;
+    const list = target && target.id && document.getElementById(target.id);
+    const next =
+      (focused.id && document.getElementById(focused.id)) ||
+      (focused.href && all("a[href]", list || document).find((link) => link.getAttribute("href") === focused.href)) ||
+      (list && (list.querySelector("th[aria-sort] a") || list));
+    if (!next) return;
+    if (next === list) list.tabIndex = -1;
+    next.focus({ preventScroll: true });
+  }
   document.addEventListener("htmx:afterSettle", (event) => {
     reopen.forEach((id) => {
       const menu = document.getElementById(id);
       if (menu) menu.open = true;
     });
-    const lost = document.activeElement === document.body;
-    if (focusPath && lost) {
-      /* The link that was followed has a new address now (a sort, a page): the nearest fixed point is the list itself. */
-      const again = all("a[href]").find((link) => link.getAttribute("href") === focusPath);
-      const list = event.detail.target && event.detail.target.id && document.getElementById(event.detail.target.id);
-      const next = again || (list && list.querySelector("th[aria-sort] a")) || list;
-      if (next) {
-        if (next === list) list.tabIndex = -1;
-        next.focus({ preventScroll: true });
-      }
-    }
+    focusReturn(event.detail.target);
     reopen = [];
-    focusPath = null;
+    focused = null;
     dialogOfSwap(event.detail.target);
     enliven();
   });
