@@ -22,6 +22,7 @@ GRACE_S = 20.0
 POLL_S = 0.1
 HEARTBEAT_FOLDER = Path("/dev/shm")  # noqa: S108 - gunicorn's advice: a heartbeat file must not wait for a disk
 PORTS_TRIED = 50
+STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class ProcessFailed(Exception):
@@ -48,7 +49,7 @@ class Child:
 class Processes:
     """A context manager over children: whatever happens inside, all have ended when it is left.
 
-    SIGTERM is turned into KeyboardInterrupt inside, so that both ways of stopping take the same way out.
+    Call `signals_interrupt` before, so that SIGTERM and Ctrl-C take the same way out.
     """
 
     def __init__(self, folder: Path, environment: Mapping[str, str], *, logs: Path | None = None) -> None:
@@ -56,20 +57,16 @@ class Processes:
         self._environment = {**os.environ, **environment}
         self._logs = logs
         self._children: list[Child] = []
-        self._before: dict[int, Callable[[int, FrameType | None], object] | int | None] = {}
 
     def __enter__(self) -> "Processes":
-        for number in (signal.SIGTERM, signal.SIGINT):
-            self._before[number] = signal.signal(number, _interrupt)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number in self._before:
-            signal.signal(number, signal.SIG_IGN)
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in STOPPING}
         self._stop()
-        for number, handler in self._before.items():
+        for number, handler in before.items():
             signal.signal(number, handler)
 
     def start(self, name: str, command: Sequence[str]) -> Child:
@@ -126,6 +123,12 @@ class Processes:
             except subprocess.TimeoutExpired:
                 _kill_session(child.process)
         self._children.clear()
+
+
+def signals_interrupt() -> None:
+    """From now on SIGTERM and SIGINT raise KeyboardInterrupt, also where this process was started in the background."""
+    for number in STOPPING:
+        signal.signal(number, _interrupt)
 
 
 def web_command(bind: str) -> list[str]:

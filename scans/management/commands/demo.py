@@ -31,6 +31,7 @@ from scans.management.processes import (
     answers,
     free_port,
     port_is_free,
+    signals_interrupt,
     web_command,
     worker_command,
 )
@@ -58,6 +59,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if os.environ.get(IN_DEMONSTRATION) != "1":
             _start_again_apart(settings.DATA_DIR / "demo")
+        signals_interrupt()
         try:
             with alone(settings.DATA_DIR):
                 if options["reset"]:
@@ -113,7 +115,8 @@ class Command(BaseCommand):
             )
             if line != shown:
                 shown = line
-                self._say(line)
+                self.stdout.write(line, ending="\r" if self.stdout.isatty() else "\n")
+                self.stdout.flush()
             return False
 
         if registry is not None:
