@@ -148,6 +148,13 @@ def test_many_problems_are_counted_rather_than_listed():
     assert len(evidence.error) < 500
 
 
+def test_a_database_of_a_quarter_of_a_million_stanzas_is_not_read_to_its_end():
+    evidence = CATALOGER.parse(STATUS, _stanza("a") + b"x:\n\n" * 250_001)
+
+    assert [package.name for package in evidence.packages] == ["a"]
+    assert "and 249997 more" in evidence.error
+
+
 def test_an_empty_status_is_an_empty_list():
     assert CATALOGER.parse(STATUS, b"\n\n").packages == ()
 

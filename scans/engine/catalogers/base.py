@@ -13,6 +13,9 @@ MIB = 1024 * 1024
 MAX_FIELD_CHARACTERS = 1024
 """Names and versions longer than this are no names and versions; the record is dropped and said to be malformed."""
 
+MAX_RECORDS = 250_000
+"""Records read of one database; a real system has a few thousand. What is beyond is left out and said to be."""
+
 _LANGUAGE_BASENAMES = frozenset({"METADATA", "PKG-INFO", "package.json"})
 _LANGUAGE_SUFFIXES = (".egg-info",)
 _LANGUAGE_MARKS = tuple(mark.encode("ascii") for mark in (*sorted(_LANGUAGE_BASENAMES), *_LANGUAGE_SUFFIXES))
@@ -57,12 +60,24 @@ def mentions_language_evidence(data: bytes) -> bool:
     return any(mark in data for mark in _LANGUAGE_MARKS)
 
 
-def partial_error(path: str, problems: list[str]) -> str:
-    """`Evidence.error` for a file of which some parts could not be read; "" if there was no problem."""
-    if not problems:
-        return ""
-    more = f" and {len(problems) - _NAMED_PROBLEMS} more" if len(problems) > _NAMED_PROBLEMS else ""
-    return f"{path} was read in part: {'; '.join(problems[:_NAMED_PROBLEMS])}{more}."
+class Problems:
+    """What could not be read of one file: the first few by name, the rest counted."""
+
+    def __init__(self) -> None:
+        self.named: list[str] = []
+        self.count = 0
+
+    def add(self, text: str) -> None:
+        self.count += 1
+        if len(self.named) < _NAMED_PROBLEMS:
+            self.named.append(text)
+
+    def error(self, path: str) -> str:
+        """`Evidence.error` for a file that was read in part; "" if there was no problem."""
+        if not self.count:
+            return ""
+        more = f" and {self.count - len(self.named)} more" if self.count > len(self.named) else ""
+        return f"{path} was read in part: {'; '.join(self.named)}{more}."
 
 
 def is_plain_text(value: str) -> bool:

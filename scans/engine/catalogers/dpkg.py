@@ -3,21 +3,21 @@
 A stanza that cannot be read is left out and named in the error; the stanzas around it stay.
 """
 
+import io
 import re
+from collections.abc import Iterator
+from functools import lru_cache
 
-from scans.engine.catalogers.base import MIB, content_digest, is_plain_text, partial_error
+from scans.engine.catalogers.base import MAX_RECORDS, MIB, Problems, content_digest, is_plain_text
 from scans.engine.errors import CatalogError
 from scans.engine.model import Evidence, Package
 
 STATUS = "var/lib/dpkg/status"
 STATUS_FOLDER = "var/lib/dpkg/status.d/"
 
-_BLANK_LINES = re.compile(rb"\n(?:[ \t]*\n)+")
-_FIELD = re.compile(
-    rb"^(package|status|version|source|architecture|maintainer):[ \t]*([^\n]*(?:\n[ \t][^\n]*)*)",
-    re.MULTILINE | re.IGNORECASE,
-)
-_NO_FIELD = re.compile(rb"^[^ \t\n:][^:\n]*$", re.MULTILINE)
+_WANTED = {
+    name.encode("ascii"): name for name in ("package", "status", "version", "source", "architecture", "maintainer")
+}
 _SOURCE = re.compile(r"([^\s(]+)(?:\s*\(\s*([^\s()]+))?")
 
 _PRESENT_STATES = frozenset(
@@ -26,14 +26,53 @@ _PRESENT_STATES = frozenset(
 """States in which files of the package are on the disk."""
 _ABSENT_STATES = frozenset({"config-files", "not-installed"})
 
-_VENDORS = re.compile(
-    r"docker\.com|nvidia\.com|google cloud cli authors|chromium-dev@google\.com|sapmachine|hashicorp|microsoft\.com"
-    r"|mongodb\.com|lists\.mariadb\.org|mariadb developers|couchdb|elastic\.co|elasticsearch|@f5\.com|nginx\.com"
-    r"|nginx packaging|konghq|cloudflare|influxdb|influxdata|gitlab|grafana|datadoghq|nodesource|tailscale|openrobotics"
-    r"|@github\.com|zabbix\.com|confluent\.io|oracle\.com|percona\.com|redis\.io|@redis\.com|rabbitmq\.com"
-    r"|varnish-software|@adoptium|eclipse\.org|azul\.com|@puppet\.com|newrelic\.com|caddyserver\.com|@neo4j"
-    r"|clickhouse\.com|timescale"
+_VENDORS = (
+    "docker.com",
+    "nvidia.com",
+    "google cloud cli authors",
+    "chromium-dev@google.com",
+    "sapmachine",
+    "hashicorp",
+    "microsoft.com",
+    "mongodb.com",
+    "lists.mariadb.org",
+    "mariadb developers",
+    "couchdb",
+    "elastic.co",
+    "elasticsearch",
+    "@f5.com",
+    "nginx.com",
+    "nginx packaging",
+    "konghq",
+    "cloudflare",
+    "influxdb",
+    "influxdata",
+    "gitlab",
+    "grafana",
+    "datadoghq",
+    "nodesource",
+    "tailscale",
+    "openrobotics",
+    "@github.com",
+    "zabbix.com",
+    "confluent.io",
+    "oracle.com",
+    "percona.com",
+    "redis.io",
+    "@redis.com",
+    "rabbitmq.com",
+    "varnish-software",
+    "@adoptium",
+    "eclipse.org",
+    "azul.com",
+    "@puppet.com",
+    "newrelic.com",
+    "caddyserver.com",
+    "@neo4j",
+    "clickhouse.com",
+    "timescale",
 )
+"""Parts of the Maintainer field, in lower case, of vendors that publish packages of their own (reference B2)."""
 _REBUILDS = re.compile(r"\.pgdg|deb\.sury\.org|~ppa|\+ppa|ppa[0-9]+~")
 """Marks in versions of package archives beside the distribution's own."""
 
@@ -53,43 +92,60 @@ class DpkgCataloger:
 
     def parse(self, path: str, data: bytes) -> Evidence:
         """Raises CatalogError where the file is not empty and holds no stanza at all."""
-        text, problems = data.replace(b"\r\n", b"\n"), []
+        text, problems = data.replace(b"\r\n", b"\n"), Problems()
         if path == STATUS and text and not text.endswith(b"\n"):
-            problems.append("it is cut off in the middle of a line")
+            problems.add("it is cut off in the middle of a line")
             text = text[: text.rfind(b"\n") + 1]
         packages: dict[tuple[str, str, str], Package] = {}
         recognised = False
-        for number, stanza in enumerate(_BLANK_LINES.split(text.strip(b"\n")), start=1):
-            if not stanza.strip():
-                continue
-            fields, problem = _fields(stanza)
+        for number, (fields, problem) in enumerate(_stanzas(text), start=1):
+            if number > MAX_RECORDS:
+                problems.add(f"it has more than {MAX_RECORDS} stanzas")
+                break
             recognised = recognised or "package" in fields
             package, missing = _package(path, fields)
             if package:
                 packages.setdefault((package.name, package.version, package.arch), package)
             if problem or missing:
-                problems.append(f"stanza {number} ({_shown(fields.get('package', ''))}): {problem or missing}")
+                problems.add(f"stanza {number} ({_shown(fields.get('package', ''))}): {problem or missing}")
         if text.strip() and not recognised:
             raise CatalogError(f"{path} is not a list of Debian packages.")
-        return Evidence(
-            path,
-            self.name,
-            content_digest(data),
-            packages=tuple(packages.values()),
-            error=partial_error(path, problems),
-        )
+        digest = content_digest(data)
+        return Evidence(path, self.name, digest, packages=tuple(packages.values()), error=problems.error(path))
 
 
-def _fields(stanza: bytes) -> tuple[dict[str, str], str]:
-    """The fields of interest in lower case, and what is wrong with the stanza's form."""
-    fields: dict[str, str] = {}
-    problem = "it has a line that is no field" if _NO_FIELD.search(stanza) else ""
-    for name, value in _FIELD.findall(stanza):
-        key = name.decode("ascii").lower()
-        if key in fields:
-            return {"package": fields.get("package", "")}, f"it has two fields {key}"
-        fields[key] = value.decode("utf-8", "replace").strip()
-    return fields, problem
+def _stanzas(text: bytes) -> Iterator[tuple[dict[str, str], str]]:
+    """Each stanza's fields of interest, and what is wrong with its form. Lines of white space stand between stanzas.
+
+    Of a stanza with two equal fields only the package's name is given: two stanzas may have run into one.
+    """
+    fields: dict[str, list[bytes]] = {}
+    current: list[bytes] | None = None
+    problem, twice, empty = "", "", True
+    for line in io.BytesIO(text + b"\n\n"):
+        if line.isspace():
+            if twice:
+                yield _decoded({"package": fields.get("package", [])}), f"it has two fields {twice}"
+            elif not empty:
+                yield _decoded(fields), problem
+            fields, current, problem, twice, empty = {}, None, "", "", True
+        elif line[0] in b" \t":
+            if current is not None:
+                current.append(line)
+        else:
+            name, colon, value = line.partition(b":")
+            key = _WANTED.get(name.lower())
+            current, empty = None, False
+            if not colon:
+                problem = "it has a line that is no field"
+            elif key in fields:
+                twice = key
+            elif key:
+                fields[key] = current = [value]
+
+
+def _decoded(fields: dict[str, list[bytes]]) -> dict[str, str]:
+    return {key: b"".join(parts).decode("utf-8", "replace").strip() for key, parts in fields.items()}
 
 
 def _package(path: str, fields: dict[str, str]) -> tuple[Package | None, str]:
@@ -125,7 +181,13 @@ def _package(path: str, fields: dict[str, str]) -> tuple[Package | None, str]:
 
 def is_third_party(maintainer: str, version: str) -> bool:
     """Whether the package comes from another archive than the distribution's, by its maintainer or its version."""
-    return bool(_VENDORS.search(maintainer[:1024].lower()) or _REBUILDS.search(version))
+    return _is_vendor(maintainer[:1024]) or _REBUILDS.search(version) is not None
+
+
+@lru_cache(maxsize=4096)
+def _is_vendor(maintainer: str) -> bool:
+    lowered = maintainer.lower()
+    return any(vendor in lowered for vendor in _VENDORS)
 
 
 def _shown(name: str) -> str:

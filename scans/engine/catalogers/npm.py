@@ -38,12 +38,14 @@ _NOT_INSTALLED = frozenset(
 class NpmCataloger:
     name = "npm"
     version = 1
-    max_bytes = 16 * MIB
+    max_bytes = 4 * MIB
     basenames = frozenset({_BASENAME})
     suffixes: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
 
     def wants(self, path: str) -> bool:
+        if not path.endswith(_BASENAME):
+            return False
         folders = path.split("/")
         if folders.pop() != _BASENAME:
             return False
