@@ -1,5 +1,6 @@
 """What the portal's management commands share: exit codes others rely on, and a database that is ready to use."""
 
+import logging
 from enum import IntEnum
 from typing import Any
 
@@ -34,6 +35,7 @@ class PortwardenCommand(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
+        logging.getLogger("django-q").setLevel(logging.WARNING)  # that a task was queued is no news here
         if self.needs_database:
             database_ready()
         exit_code = self.run(**options)

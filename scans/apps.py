@@ -1,7 +1,7 @@
 """The scans app: the product itself. Hears of connected registries and changed schedules from integrations."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_delete, post_migrate
+from django.db.models.signals import post_migrate, pre_delete
 
 from integrations import signals
 
@@ -16,5 +16,5 @@ class ScansConfig(AppConfig):
 
         signals.registry_connected.connect(services.on_registry_connected, dispatch_uid="first-scan")
         signals.registry_schedule_changed.connect(services.on_schedule_changed, dispatch_uid="schedule")
-        post_delete.connect(services.on_registry_deleted, sender=Registry, dispatch_uid="schedule-remove")
+        pre_delete.connect(services.on_registry_deleting, sender=Registry, dispatch_uid="forget-images")
         post_migrate.connect(schedules.sweep_ensure, sender=self, dispatch_uid="sweep")

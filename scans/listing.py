@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from integrations.models import Registry
@@ -65,13 +66,8 @@ def repository_wanted(registry: Registry, name: str) -> bool:
 def repository_list(scan: Scan, provider: Provider, name: str) -> None:
     """Lists one repository's tags and writes an outcome for each of them; a failure is an outcome too."""
     repository, _ = Repository.objects.get_or_create(registry=scan.registry, name=name)
-    known = {
-        digest: pushed_at
-        for digest, pushed_at in repository.tags.filter(date_source="config").values_list("digest", "pushed_at")
-        if digest and pushed_at
-    }
     try:
-        listed = provider.newest_tags(name, scan.registry.max_tags, known=known)
+        listed = provider.newest_tags(name, scan.registry.max_tags, known=_dates_known(repository))
     except RegistryError as error:
         _listing_failed(scan, repository, error)
         return
@@ -79,6 +75,12 @@ def repository_list(scan: Scan, provider: Provider, name: str) -> None:
     with transaction.atomic():
         tags = _tags_store(repository, listed, planned)
         _outcomes_store(scan, repository, planned, tags)
+
+
+def _dates_known(repository: Repository) -> dict[str, datetime | None]:
+    """Digest → date, None where a look at the image has shown that it has none; what failed is looked at again."""
+    looked_at = Q(date_source="config") | Q(scanned_digest=F("digest"))
+    return dict(repository.tags.filter(looked_at).exclude(digest="").values_list("digest", "pushed_at"))
 
 
 def tags_plan(registry: Registry, listed: TagList) -> list[Planned]:

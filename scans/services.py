@@ -9,10 +9,23 @@ from django_q.tasks import async_task
 from accounts.models import User
 from accounts.services import audit_record, service_user_problem
 from integrations.models import Registry, RegistryAccess
-from scans.models import JobState, Outcome, Scan, ScanJob, ScanStatus, TagOutcome, Trigger
+from scans.models import (
+    Image,
+    JobState,
+    Layer,
+    LayerState,
+    Outcome,
+    Scan,
+    ScanJob,
+    ScanStatus,
+    TagImage,
+    TagOutcome,
+    Trigger,
+)
 from scans.models.scans import ACTIVE_STATUSES
 from scans.schedules import schedule_remove, schedule_sync
 
+LAYERS_AT_REST = (LayerState.PENDING, LayerState.READ, LayerState.UNREAD)
 TASK_SCAN = "scans.tasks.run_scan"
 
 
@@ -85,7 +98,13 @@ def on_schedule_changed(sender: Any, *, registry: Registry, **_: Any) -> None:
     schedule_sync(registry)
 
 
-def on_registry_deleted(sender: Any, *, instance: Registry, **_: Any) -> None:
+def on_registry_deleting(sender: Any, *, instance: Registry, **_: Any) -> None:
+    """Deletes the images that only this registry's tags point at, before the cascade forgets which they were."""
+    here = TagImage.objects.filter(tag__repository__registry=instance)
+    elsewhere = TagImage.objects.exclude(tag__repository__registry=instance)
+    images = Image.objects.filter(pk__in=here.values("image")).exclude(pk__in=elsewhere.values("image"))
+    images.delete()
+    Layer.objects.filter(organization=instance.organization, state__in=LAYERS_AT_REST, image_layers=None).delete()
     schedule_remove(instance.pk)
 
 

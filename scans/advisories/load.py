@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from django.db import transaction
@@ -106,7 +106,14 @@ def _parse_all(records: Iterable[RawRecord], wanted: set[str], result: SyncResul
                     content = hashlib.sha256(raw.content).hexdigest()
                     yield _Parsed(advisory, dict(raw.record), source, content)  # type: ignore[call-overload]  # a dict
                 continue
-        result.sources[OTHER].rejected.append(f"{raw.origin}: {problem}")
+        result.sources[_source_of_origin(raw.origin, result)].rejected.append(f"{raw.origin}: {problem}")
+
+
+def _source_of_origin(origin: str, result: SyncResult) -> str:
+    """The source that a record nobody can read belongs to, as far as its file's or folder's name tells."""
+    names = {name.lower(): name for name in result.sources}
+    parts = PurePosixPath(origin.partition(":")[0]).parts
+    return next((names[stem] for part in parts if (stem := PurePosixPath(part).stem.lower()) in names), OTHER)
 
 
 def _source_of(advisory: EngineAdvisory, wanted: set[str]) -> str:
@@ -193,6 +200,8 @@ def _storable(value: Any) -> Any:
 
 def _sources_store(result: SyncResult, location: str, started: datetime) -> None:
     for name, counts in result.sources.items():
+        if name == OTHER and not counts.read:
+            continue  # rejected records that no feed can be named for: the command prints them
         source, _ = AdvisorySource.objects.get_or_create(name=name)
         source.location = location[:500]
         source.records = source.advisories.filter(withdrawn_at=None).count()
