@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
@@ -223,9 +224,16 @@ class ConfigurationForm(forms.Form):
         separator=", ",
         required=False,
         label="Platforms",
-        help_text="Of images that are published for several. Empty: the portal's default, linux/amd64.",
         widget=forms.TextInput(attrs={"placeholder": "linux/amd64, linux/arm64", "spellcheck": "false"}),
     )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields[
+            "platforms"
+        ].help_text = (
+            f"Of images that are published for several. Empty: the portal's default, {settings.SCAN_DEFAULT_PLATFORM}."
+        )
 
     @staticmethod
     def defaults() -> dict[str, Any]:
@@ -247,6 +255,7 @@ class RegistryEditForm(ConfigurationForm):
     def __init__(self, *args: Any, registry: Registry, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.registry = registry
+        self.fields["scan_interval"].help_text = "A tag that has not changed since its last scan is not read again."
 
     def clean_name(self) -> str:
         name = printable_clean(self.cleaned_data["name"])

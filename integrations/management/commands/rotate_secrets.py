@@ -19,11 +19,15 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         rotation = secrets_rotate()
-        self.stdout.write(f"Re-encrypted the credentials of {rotation.rotated} registries with the newest key.")
+        self.stdout.write(f"Re-encrypted the credentials of {_registries(rotation.rotated)} with the newest key.")
         if rotation.unreadable:
             names = "\n".join(f"  {organization} / {registry}" for organization, registry in rotation.unreadable)
             raise CommandError(
-                f"No key of FIELD_KEYS decrypts the credentials of {len(rotation.unreadable)} registries:\n{names}\n"
+                f"No key of FIELD_KEYS decrypts the credentials of {_registries(len(rotation.unreadable))}:\n{names}\n"
                 "Put the lost key back and run this again, or enter their passwords anew under Edit connection.",
                 returncode=UNREADABLE,
             )
+
+
+def _registries(number: int) -> str:
+    return "1 registry" if number == 1 else f"{number} registries"
