@@ -201,9 +201,9 @@ def _layers(image: Image) -> tuple[LayerRow, ...]:
     findings = {
         layer: counts
         for layer, *counts in open_.values_list("layer_id").annotate(
-            Count("pk"),
-            Count("pk", filter=Q(severity=Severity.CRITICAL)),
-            Count("pk", filter=Q(severity=Severity.HIGH)),
+            findings=Count("pk"),
+            critical=Count("pk", filter=Q(severity=Severity.CRITICAL)),
+            high=Count("pk", filter=Q(severity=Severity.HIGH)),
         )
     }
     rows = ImageLayer.objects.filter(image=image).select_related("layer").defer("layer__analysis").order_by("position")

@@ -91,7 +91,9 @@ def _with_tag_counts(repositories: Sequence[Repository]) -> list[RepositoryRow]:
     rows = Tag.objects.filter(repository__in=[row.pk for row in repositories], gone_at=None).order_by()
     in_window = Q(in_window=True)
     counted = rows.values_list("repository").annotate(
-        Count("pk"), Count("pk", filter=in_window), Count("pk", filter=in_window & is_read())
+        listed=Count("pk"),
+        window=Count("pk", filter=in_window),
+        read=Count("pk", filter=in_window & is_read()),
     )
     counts: dict[int, tuple[int, int, int]] = {pk: (listed, window, read) for pk, listed, window, read in counted}
     return [RepositoryRow(row.name, row.listed_at, row.gone_at, *counts.get(row.pk, (0, 0, 0))) for row in repositories]

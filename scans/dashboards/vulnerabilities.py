@@ -208,16 +208,19 @@ def _reach(organization: Organization, ids: Sequence[int]) -> dict[int, Reach]:
         .current()
         .filter(vulnerability__in=ids)
         .order_by()
-        .values_list("vulnerability")
+        .values("vulnerability")
         .annotate(
-            Count("image", distinct=True),
-            Count("package__name", distinct=True),
-            Count("pk"),
-            Count("pk", filter=~Q(fixed_version="")),
-            Max("severity"),
+            images=Count("image", distinct=True),
+            packages=Count("package__name", distinct=True),
+            findings=Count("pk"),
+            fixable=Count("pk", filter=~Q(fixed_version="")),
+            worst=Max("severity"),
         )
     )
-    return {pk: Reach(*numbers) for pk, *numbers in rows}
+    return {
+        row["vulnerability"]: Reach(row["images"], row["packages"], row["findings"], row["fixable"], row["worst"])
+        for row in rows
+    }
 
 
 def _band(reach: Reach, vulnerability: Vulnerability) -> str:

@@ -26,4 +26,4 @@ def advisory_list(request: OrganizationRequest) -> HttpResponse:
         "stamp": coverage_of(organization=request.organization),
         "nav_active": "advisories",
     }
-    return render_page(request, "scans/advisory_list.html", context)
+    return render_page(request, "scans/advisory_list.html", context, partial="results")
