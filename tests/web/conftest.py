@@ -51,7 +51,7 @@ class Samples:
             "finding": self.finding,
             "user": self.cast.vic,
         }
-        return rows[name.split(":")[1].split("_")[0]].pk
+        return rows[name.partition(":")[2].partition("_")[0]].pk
 
 
 def parts_of(name: str) -> list[str]:

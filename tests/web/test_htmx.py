@@ -6,6 +6,7 @@ from tests.web.conftest import Samples, url_patterns
 
 LISTS = sorted(name for name in url_patterns() if name.endswith("_list"))
 PART = {"HX-Request": "true"}
+NONSENSE = ["q=%00", "after=x&before=y", "q=" + "a" * 5000, "sort=nonsense&unknown=1", "q=%25_%27%22"]
 
 
 @pytest.mark.parametrize("name", LISTS)
