@@ -105,7 +105,13 @@ if env.str("DATABASE_URL", default=""):
             "DATABASE_URL must name a PostgreSQL database (postgres://…): nothing else is supported."
         )
 else:
-    DATABASES = {"default": {"ENGINE": "config.embedded_postgres", "NAME": "portwarden", "DATA_DIR": str(DATA_DIR)}}
+    DATABASES = {
+        "default": {
+            "ENGINE": "config.embedded_postgres",
+            "NAME": env.str("PORTWARDEN_DATABASE", default="portwarden"),
+            "DATA_DIR": str(DATA_DIR),
+        }
+    }
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("DATABASE_CONN_MAX_AGE", default=60)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

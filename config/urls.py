@@ -3,7 +3,9 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView, TemplateView
+from django.views.generic import RedirectView
+
+from config.styleguide import StyleguideView
 
 urlpatterns = [
     path("", include("accounts.urls")),
@@ -13,4 +15,4 @@ urlpatterns = [
     path("operators/", admin.site.urls),
 ]
 if settings.DEBUG:
-    urlpatterns.append(path("styleguide/", TemplateView.as_view(template_name="styleguide.html")))
+    urlpatterns.append(path("styleguide/", StyleguideView.as_view()))

@@ -7,11 +7,22 @@ from urllib.parse import urlsplit
 
 from integrations.models import RegistryKind
 from integrations.oci.auth import Credentials
+from integrations.oci.documents import DocumentCache
 from integrations.oci.egress import EgressPolicy
 from integrations.providers.base import Provider
 from integrations.providers.generic import GenericProvider
 
-ProviderBuilder = Callable[[Mapping[str, Any], Mapping[str, str], EgressPolicy, str], Provider]
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What every provider is given besides its registry's own fields. `documents` keeps manifests between requests."""
+
+    egress: EgressPolicy
+    ca_file: str | None = None
+    documents: DocumentCache | None = None
+
+
+ProviderBuilder = Callable[[Mapping[str, Any], Mapping[str, str], Outside], Provider]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +77,15 @@ def registry_origin(kind: str, config: Mapping[str, Any]) -> str:
     return f"{scheme}://{registry_host(kind, config)}".lower()
 
 
-def _generic(
-    config: Mapping[str, Any], secrets: Mapping[str, str], egress: EgressPolicy, ca_file: str
-) -> GenericProvider:
+def _generic(config: Mapping[str, Any], secrets: Mapping[str, str], outside: Outside) -> GenericProvider:
     username, password = str(config.get("username", "")), secrets.get("password", "")
     return GenericProvider(
         str(config.get("url", "")),
         Credentials(username=username, password=password) if username or password else None,
         repositories=tuple(config.get("repositories") or ()),
-        egress=egress,
-        ca_file=ca_file or None,
+        egress=outside.egress,
+        ca_file=outside.ca_file,
+        documents=outside.documents,
     )
 
 

@@ -11,8 +11,9 @@ from django.utils import timezone
 from accounts.models import Organization, User
 from accounts.services import audit_record, service_user_ensure, service_user_problem
 from integrations.fields import SealedSecrets, Secrets, SecretsUnreadable
-from integrations.kinds import KINDS, registry_host, registry_origin
+from integrations.kinds import KINDS, Outside, registry_host, registry_origin
 from integrations.models import Registry, RegistryAccess, RegistryKind, RegistryState
+from integrations.oci.documents import DocumentCache
 from integrations.oci.egress import EgressPolicy
 from integrations.oci.errors import AuthenticationFailed, RegistryError, Unsupported
 from integrations.providers.base import CheckResult, CheckStep, Provider
@@ -50,21 +51,23 @@ def egress_policy() -> EgressPolicy:
     return EgressPolicy(allow=settings.EGRESS_ALLOW, plain_http_hosts=settings.PLAIN_HTTP_HOSTS)
 
 
-def provider_build(kind: str, config: Mapping[str, Any], secrets: Mapping[str, str]) -> Provider:
+def provider_build(
+    kind: str, config: Mapping[str, Any], secrets: Mapping[str, str], documents: DocumentCache | None = None
+) -> Provider:
     """The provider of a registry that may not be saved yet. Close it after use. Raises RegistryError on bad fields."""
     row = KINDS[RegistryKind(kind)]
     if row.provider is None:
         raise Unsupported(f"{row.label} cannot be connected yet.", code="kind_unavailable", permanent=True)
-    return row.provider(config, secrets, egress_policy(), settings.REGISTRY_CA_FILE)
+    return row.provider(config, secrets, Outside(egress_policy(), settings.REGISTRY_CA_FILE or None, documents))
 
 
-def registry_provider(registry: Registry) -> Provider:
+def registry_provider(registry: Registry, documents: DocumentCache | None = None) -> Provider:
     """The provider that talks to `registry` with its stored credentials. Close it after use.
 
     Raises AuthenticationFailed (code secrets_unreadable) when FIELD_KEYS no longer opens them.
     """
     try:
-        return provider_build(registry.kind, registry.config, registry.secrets)
+        return provider_build(registry.kind, registry.config, registry.secrets, documents)
     except SecretsUnreadable as error:
         raise AuthenticationFailed(str(error), code="secrets_unreadable", permanent=True) from error
 

@@ -60,10 +60,12 @@ class FilterForm(forms.Form):
     q = forms.CharField(required=False, max_length=200, label="Search", strip=True)
     sort = forms.CharField(required=False, max_length=40, widget=forms.HiddenInput)
 
+    searches = "Search"
+
     def __init__(self, request: HttpRequest, **extra: Any) -> None:
         super().__init__(request.GET, auto_id="filter_%s", use_required_attribute=False, **extra)
         self.request = request
-        self.fields["q"].widget.attrs.update(type="search", autocomplete="off")
+        self.fields["q"].widget.attrs.update(type="search", autocomplete="off", placeholder=self.searches)
 
     def value(self, name: str) -> Any:
         """The cleaned value of a field; None or empty where it is not valid."""
@@ -99,6 +101,7 @@ class FilterForm(forms.Form):
 
 
 class RegistryFilter(FilterForm):
+    searches = "Name or host"
     kind = forms.ChoiceField(required=False, label="Kind", choices=[ANY, *RegistryKind.choices])
     access = forms.ChoiceField(required=False, label="Registry Access", choices=[ANY, *RegistryAccess.choices])
     status = forms.ChoiceField(
@@ -112,6 +115,7 @@ class RegistryFilter(FilterForm):
 
 
 class OutcomeFilter(FilterForm):
+    searches = "Repository, tag or digest"
     outcome = forms.ChoiceField(
         required=False,
         label="Outcome",
@@ -142,6 +146,7 @@ class RegistryChoiceMixin(FilterForm):
 
 
 class ImageFilter(RegistryChoiceMixin):
+    searches = "Repository, tag or digest"
     os = forms.ChoiceField(required=False, label="OS")
     severity = forms.ChoiceField(required=False, label="Has", choices=[ANY, *COUNTED_BANDS])
     state = forms.ChoiceField(required=False, label="Read", choices=[ANY, *ImageState.choices])
@@ -167,6 +172,7 @@ class ImageFilter(RegistryChoiceMixin):
 
 
 class FindingFilter(RegistryChoiceMixin):
+    searches = "CVE or package"
     severity = forms.MultipleChoiceField(
         required=False, label="Severity", choices=BANDS, widget=forms.CheckboxSelectMultiple
     )
@@ -196,6 +202,8 @@ class FindingFilter(RegistryChoiceMixin):
 class ImageFindingFilter(FilterForm):
     """The findings and packages of one image."""
 
+    searches = "CVE, package or path"
+
     tab = forms.CharField(required=False, max_length=20, widget=forms.HiddenInput)
     severity = forms.MultipleChoiceField(
         required=False, label="Severity", choices=BANDS, widget=forms.CheckboxSelectMultiple
@@ -211,6 +219,7 @@ class ImageFindingFilter(FilterForm):
 
 
 class VulnerabilityFilter(FilterForm):
+    searches = "CVE, alias or words"
     severity = forms.ChoiceField(required=False, label="Severity", choices=[ANY, *BANDS])
     fixable = forms.BooleanField(required=False, label="Fixable only")
 

@@ -153,7 +153,7 @@ def _tags_store(repository: Repository, listed: TagList, planned: list[Planned])
         unique_fields=["repository", "name"],
         update_fields=["digest", "pushed_at", "date_source", "position", "in_window", "listed_at", "gone_at"],
     )
-    if listed.complete:
+    if listed.all_names:
         repository.tags.filter(gone_at=None, listed_at__lt=now).update(
             gone_at=now, in_window=False, last_outcome=Outcome.GONE, last_reason="The registry no longer lists the tag."
         )

@@ -19,6 +19,7 @@ from integrations.oci.manifest import Index, Manifest, Platform, platform_select
 from integrations.oci.source import ImageSource, image_resolve
 from integrations.services import registry_provider, registry_state_record
 from scans.claims import job_claim, lease_kept, scan_claim
+from scans.documents import OrganizationDocuments
 from scans.findings import registry_recount
 from scans.images import ImageRead, image_known, image_read
 from scans.listing import platforms_of, repositories_list, repository_list, scanned_by
@@ -80,7 +81,7 @@ def scan_discover(scan: Scan) -> None:
         scan_fail(scan, problem or "The scan was given up: its worker died again and again while listing the registry.")
         return
     try:
-        with closing(registry_provider(scan.registry)) as provider:
+        with closing(registry_provider(scan.registry, OrganizationDocuments(scan.organization))) as provider:
             for name in repositories_list(scan, provider):
                 if not _still_running(scan, f"listing {name}"):
                     return
@@ -162,7 +163,7 @@ def _job_run(job: ScanJob, scan: Scan) -> None:
         _job_store(job, scan, Outcome.CANCELLED, "The scan was cancelled before this tag's turn.", [])
         return
     try:
-        with closing(registry_provider(scan.registry)) as provider:
+        with closing(registry_provider(scan.registry, OrganizationDocuments(scan.organization))) as provider:
             source = RememberingSource(provider.client(job.repository.name))
             reads = [
                 _platform_read(scan, source, job.identifier, platform, reference)

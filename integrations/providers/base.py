@@ -13,7 +13,9 @@ from integrations.oci.source import ImageSource
 
 NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands in `known` for a digest that was read before and has no usable date: it is not read again."""
-NOTHING_KNOWN: Mapping[str, datetime] = MappingProxyType({})
+KnownDates = Mapping[str, datetime | None]
+"""Digest → its date; None where a look has shown that it has none."""
+NOTHING_KNOWN: KnownDates = MappingProxyType({})
 _CLOCK_SKEW = timedelta(days=2)
 DateSource = Literal["registry", "config", "position", ""]
 
@@ -58,11 +60,13 @@ class TagInfo:
 @dataclass(frozen=True, slots=True)
 class TagList:
     """All tags of a repository, newest first. `complete` is False where the order beyond the asked number is a guess
-    or some tags could not be asked; `note` says in words how the order came about."""
+    or some tags could not be asked; `note` says in words how the order came about. `all_names` is True where every tag
+    of the repository is in the list, so that one that is not there does not exist any more."""
 
     tags: tuple[TagInfo, ...]
     complete: bool
     note: str
+    all_names: bool = False
 
 
 def is_date(date: datetime) -> bool:
@@ -81,7 +85,7 @@ class Provider(Protocol):
         """The names of all repositories that the credentials can see."""
         ...
 
-    def newest_tags(self, repository: str, limit: int, *, known: Mapping[str, datetime] = NOTHING_KNOWN) -> TagList:
+    def newest_tags(self, repository: str, limit: int, *, known: KnownDates = NOTHING_KNOWN) -> TagList:
         """All tags, newest first, at least the first `limit` in exact order; `known` maps digests to known dates."""
         ...
 

@@ -6,7 +6,7 @@ versions in the tags' names. HEAD tells a tag's digest without counting as a pul
 digests whose date is not known yet, so that listing an unchanged repository costs one HEAD a tag and nothing else.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -14,6 +14,7 @@ from typing import Self
 
 from integrations.oci.auth import Credentials
 from integrations.oci.client import RegistryClient
+from integrations.oci.documents import CachedSource, DocumentCache
 from integrations.oci.egress import EgressPolicy
 from integrations.oci.errors import (
     AuthenticationFailed,
@@ -34,7 +35,7 @@ from integrations.oci.manifest import Platform
 from integrations.oci.reference import repository_check
 from integrations.oci.source import ImageSource, image_resolve
 
-from .base import NOTHING_KNOWN, CheckResult, TagInfo, TagList, is_date
+from .base import NOTHING_KNOWN, CheckResult, KnownDates, TagInfo, TagList, is_date
 from .connection_test import connection_test
 from .tag_names import newest_first
 
@@ -58,6 +59,7 @@ class _Probe:
 class GenericProvider:
     """A registry at `url`. `repositories` replaces the catalog where the registry does not show it.
 
+    `documents` keeps manifests and configurations, so that the scan that follows a listing does not fetch them again.
     `probes_max` bounds how many tags of a repository are asked for their digest in one listing.
     """
 
@@ -73,6 +75,7 @@ class GenericProvider:
         platform: Platform = DEFAULT_PLATFORM,
         probes_max: int = PROBES_MAX,
         client: RegistryClient | None = None,
+        documents: DocumentCache | None = None,
     ) -> None:
         self._url = url
         self._client = client or RegistryClient(
@@ -81,6 +84,7 @@ class GenericProvider:
         self._repositories = tuple(dict.fromkeys(repository_check(name.strip("/ ")) for name in repositories))
         self._platform = platform
         self._probes_max = probes_max
+        self._documents = documents
 
     def __enter__(self) -> Self:
         return self
@@ -95,7 +99,8 @@ class GenericProvider:
 
     def client(self, repository: str) -> ImageSource:
         """The repository to pull from; it lives as long as this provider."""
-        return self._client.source(repository)
+        source = self._client.source(repository)
+        return CachedSource(source, self._documents) if self._documents is not None else source
 
     def repositories(self) -> Iterator[str]:
         """The names given by hand, or else the registry's catalog. Raises Unsupported or PermissionDenied if closed."""
@@ -108,30 +113,37 @@ class GenericProvider:
         """Try, in order: connection, protocol, credentials, list of repositories, one list of tags."""
         return connection_test(self._client, self._url, self._repositories)
 
-    def newest_tags(self, repository: str, limit: int, *, known: Mapping[str, datetime] = NOTHING_KNOWN) -> TagList:
+    def newest_tags(self, repository: str, limit: int, *, known: KnownDates = NOTHING_KNOWN) -> TagList:
         """All tags, newest first. Asks each tag's digest (the names that sort newest, beyond `probes_max` tags), and
-        the build time of digests that `known` does not hold.
+        the build time of digests that `known` does not hold (None there: it has none, as a look has shown).
 
         Raises what listing raises (NotFound, PermissionDenied, RateLimited, Transient …); a failure that concerns one
         tag only leaves that tag without a date.
         """
         names = newest_first(self._client.tags(repository))
         budget = max(self._probes_max, limit)
-        probes = _Probing(self._client, repository, self._platform, known).all(names[:budget])
+        probing = _Probing(self._client, self.client(repository), repository, self._platform, known)
+        probes = probing.all(names[:budget])
         probed = _ordered(probes)
         rest = [_Probe(name, None, None) for name in names[budget:]]
         tags = tuple(_tag(probe, position) for position, probe in enumerate(probed + rest))
         failed = sum(probe.failed for probe in probes)
-        return TagList(tags, complete=not rest and not failed, note=_note(probes, len(rest), failed))
+        return TagList(tags, complete=not rest and not failed, note=_note(probes, len(rest), failed), all_names=True)
 
 
 class _Probing:
     """Asks the tags of one repository for their digests and dates. One instance for one listing."""
 
     def __init__(
-        self, client: RegistryClient, repository: str, platform: Platform, known: Mapping[str, datetime]
+        self,
+        client: RegistryClient,
+        source: ImageSource,
+        repository: str,
+        platform: Platform,
+        known: KnownDates,
     ) -> None:
         self._client = client
+        self._source = source
         self._repository = repository
         self._platform = platform
         self._known = known
@@ -159,7 +171,7 @@ class _Probing:
     def _read(self, name: str, digest: str | None) -> _Probe:
         """The build time of an image whose date nobody knows yet: manifest and configuration, two small reads."""
         try:
-            resolved = image_resolve(self._client.source(self._repository), digest or name, self._platform)
+            resolved = image_resolve(self._source, digest or name, self._platform)
         except (NotAnImage, Unsupported, ContentError, NotFound):
             # Not an image, or a broken one: its scan will say so by name. Here it only has no date.
             if digest is not None:

@@ -2,6 +2,7 @@
 
 from scans.models.advisories import Advisory, AdvisoryAffected, AdvisorySource, PackageMatch, Vulnerability
 from scans.models.content import (
+    Document,
     Image,
     ImageLayer,
     ImagePackage,
@@ -21,6 +22,7 @@ __all__ = [
     "Advisory",
     "AdvisoryAffected",
     "AdvisorySource",
+    "Document",
     "Finding",
     "FindingState",
     "Image",

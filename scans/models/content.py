@@ -215,6 +215,18 @@ class ImageLayer(models.Model):
         constraints = [models.UniqueConstraint(fields=["image", "position"], name="image_layer_position_unique")]
 
 
+class Document(models.Model):
+    """A manifest or an image configuration by digest, kept so that each is fetched once; never shared by tenants."""
+
+    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="+")
+    digest = models.CharField(max_length=140)
+    content = models.BinaryField()
+    kept_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["organization", "digest"], name="document_digest_unique")]
+
+
 class Package(models.Model):
     """A named, versioned component: a public fact, shared by all organizations.
 
