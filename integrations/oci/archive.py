@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from . import media
-from .errors import ContentError, NotFound, TooLarge
+from .errors import ContentError, NotFound, ReferenceInvalid, TooLarge
 from .manifest import CONFIG_MAX_BYTES, Descriptor, Index, Manifest, config_parse, manifest_parse
-from .reference import is_digest
+from .reference import Reference, is_digest
 from .source import BlobCheck
 
 CHUNK_BYTES = 1024 * 1024
@@ -95,7 +95,7 @@ class DockerArchive:
     def _choose(self, identifier: str) -> _Image:
         if identifier:
             for image in self._images:
-                if any(name == identifier or name.rpartition(":")[2] == identifier for name in image.names):
+                if any(_named(name, identifier) for name in image.names):
                     return image
         if len(self._images) == 1 and identifier in ("", "latest"):
             return self._images[0]
@@ -194,6 +194,16 @@ class DockerArchive:
                 raise ContentError("The archive ends too early. Save the image again.", code="blob_short")
             position += len(piece)
             yield piece
+
+
+def _named(name: str, wanted: str) -> bool:
+    """True if an image's `repository:tag` is what is wanted: the whole, with or without its defaults, or just its tag."""
+    if wanted in (name, name.rpartition(":")[2]):
+        return True
+    try:
+        return Reference.parse(name) == Reference.parse(wanted)
+    except ReferenceInvalid:
+        return False
 
 
 def _opened(path: str | Path) -> BinaryIO:

@@ -35,8 +35,9 @@ _ARCHITECTURES = {
 }
 _SYSTEMS = {"macos": "darwin", "": "linux"}
 _FRACTION = re.compile(r"\.(\d+)")
-_BUILD_ARGS = re.compile(r"^\|\d+ .*?(?=/bin/(?:ba|a|da)?sh -\S*c )", re.DOTALL)
-_SHELL = re.compile(r"^/bin/(?:ba|a|da)?sh -\S*c +")
+_SHELL_WORDS = r"(?:/usr)?/bin/(?:ba|a|da)?sh (?:-\S+ |pipefail )*?-\S*c "
+_BUILD_ARGS = re.compile(rf"^\|\d+ .*?(?={_SHELL_WORDS})", re.DOTALL)
+_SHELL = re.compile(rf"^{_SHELL_WORDS} *")
 _WINDOWS_SHELL = re.compile(
     r"^(?:cmd|cmd\.exe|powershell|powershell\.exe|pwsh) +(?:/S +/C|/C|-Command)\s+", re.IGNORECASE
 )

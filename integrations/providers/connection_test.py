@@ -94,7 +94,7 @@ class _Test:
     def _listed(self) -> bool:
         if self._given:
             self._names, self._count = self._given, len(self._given)
-            self._trace.skipped("repositories", f"Given by hand: {len(self._given)}. The registry's own list is not used.")
+            self._trace.skipped("repositories", f"{len(self._given)} given by hand; the registry's list is not used.")
             return True
         try:
             names: list[str] = []

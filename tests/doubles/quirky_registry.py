@@ -82,6 +82,7 @@ class HttpDouble:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = 64 * 1024  # one packet for head and body: two would wait 40 ms for each other
 
             def do_GET(self) -> None:
                 headers = {name.lower(): value for name, value in self.headers.items()}
