@@ -93,6 +93,10 @@ class SetupForm(NewPassword):
     )
     field_order = ["organization_name", "name", "email", "password", "again"]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].label, self.fields["again"].label = "Password", "Password again"
+
     def clean_email(self) -> str:
         return str(self.cleaned_data["email"]).lower()
 
