@@ -1,4 +1,4 @@
-"""The demonstration's advisory set: well-formed, matchable, in agreement with public records where those are at hand."""
+"""The demonstration's advisory set: well-formed, matchable, in agreement with public records where these are here."""
 
 import json
 import os
