@@ -12,8 +12,8 @@ from accounts.models import Organization
 from scans.dashboards.counts import SeverityCounts, counter_sums, counts_from
 from scans.dashboards.coverage import Coverage, coverage_of
 from scans.dashboards.criteria import FindingCriteria
-from scans.dashboards.images import TOTAL_CAP, images_of
-from scans.dashboards.paging import Order, Page, Position, page_of
+from scans.dashboards.images import images_of, path_of
+from scans.dashboards.paging import Order, Page, Position, Total, page_of, total_capped
 from scans.models import Finding, Image, Package, Severity, Vulnerability
 
 NAMED_CAP = 1000
@@ -56,6 +56,8 @@ class FindingRow:
     fixed_version: str
     image_id: int
     reference: str
+    host: str
+    repository: str
     first_seen_at: datetime
     layer: str
     path: str
@@ -67,7 +69,7 @@ class FindingsPage:
 
     page: Page[FindingRow]
     counts: SeverityCounts | None
-    total: str
+    total: Total
     coverage: Coverage
 
 
@@ -131,6 +133,8 @@ def finding_rows(findings: Sequence[Finding]) -> Iterable[FindingRow]:
             fixed_version=row.fixed_version,
             image_id=row.image_id,
             reference=row.image.reference or row.image.digest,
+            host=row.image.reference.partition("/")[0],
+            repository=path_of(row.image.reference) or row.image.digest,
             first_seen_at=row.first_seen_at,
             layer=row.layer.digest if row.layer else "",
             path=row.path,
@@ -150,9 +154,8 @@ def _searched(rows: QuerySet[Finding], q: str) -> QuerySet[Finding]:
     return rows.filter(found)
 
 
-def _total(rows: QuerySet[Finding], criteria: FindingCriteria, counts: SeverityCounts | None) -> str:
+def _total(rows: QuerySet[Finding], criteria: FindingCriteria, counts: SeverityCounts | None) -> Total:
     """The number of findings that match: from the counters where nothing narrows them, else counted to a cap."""
     if criteria == FindingCriteria() and counts is not None:
-        return f"{counts.total:,}"
-    number = rows.order_by()[: TOTAL_CAP + 1].count()
-    return f"{TOTAL_CAP:,}+" if number > TOTAL_CAP else str(number)
+        return Total(counts.total, exact=True)
+    return total_capped(rows)

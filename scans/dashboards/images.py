@@ -12,12 +12,11 @@ from accounts.models import Organization
 from scans.dashboards.counts import SeverityCounts, counts_of
 from scans.dashboards.coverage import Coverage, coverage_of
 from scans.dashboards.criteria import ImageCriteria
-from scans.dashboards.paging import Order, Page, Position, page_of
+from scans.dashboards.paging import Order, Page, Position, Total, page_of, total_capped
 from scans.models import Image, ImageState, Tag, TagImage
 
 READ_STATES = (ImageState.COMPLETE, ImageState.PARTIAL)
 TAGS_SHOWN = 3
-TOTAL_CAP = 1000
 WORST = ("critical_count", "high_count", "medium_count", "id")
 ORDERS = {
     "-severity": Order(WORST, (int, int, int, int), descending=True),
@@ -93,7 +92,7 @@ class ImageRow:
 @dataclass(frozen=True, slots=True)
 class ImagesPage:
     page: Page[ImageRow]
-    total: str
+    total: Total
     coverage: Coverage
 
 
@@ -185,12 +184,6 @@ def os_choices(organization: Organization) -> list[tuple[str, str]]:
     return [(f"{family} {version}".strip(), f"{family.capitalize()} {version}".strip()) for family, version in rows]
 
 
-def total_capped(rows: QuerySet[Image]) -> str:
-    """How many rows match, counted no further than TOTAL_CAP."""
-    number = rows.order_by()[: TOTAL_CAP + 1].count()
-    return f"{TOTAL_CAP:,}+" if number > TOTAL_CAP else str(number)
-
-
 def os_words(image: Image) -> str:
     """The distribution as people say it; empty where none was found."""
     return f"{image.os_family.capitalize()} {image.os_version}".strip() or image.os_name
@@ -202,7 +195,7 @@ def _row(image: Image, tags: tuple[ImageTag, ...]) -> ImageRow:
     return ImageRow(
         id=image.pk,
         reference=image.reference or image.digest,
-        repository=_path_of(image.reference),
+        repository=path_of(image.reference),
         digest=image.digest,
         platform=image.platform,
         os=os_words(image),
@@ -220,6 +213,6 @@ def _row(image: Image, tags: tuple[ImageTag, ...]) -> ImageRow:
     )
 
 
-def _path_of(reference: str) -> str:
+def path_of(reference: str) -> str:
     """repository:tag of host/repository:tag."""
     return reference.partition("/")[2] or reference

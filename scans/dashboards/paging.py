@@ -18,6 +18,7 @@ from django.db.models.expressions import OrderBy
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 
 PAGE_SIZE = 50
+TOTAL_CAP = 1000
 M = TypeVar("M", bound=Model)
 T = TypeVar("T")
 R = TypeVar("R")
@@ -57,6 +58,26 @@ class Page(Generic[T]):
     def map(self, make: Callable[[Sequence[T]], Iterable[R]]) -> Page[R]:
         """The same page of other rows: `make` gets all rows at once, so that it can look things up for all of them."""
         return Page(tuple(make(self.rows)), self.sort, self.previous, self.next)
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """A number of rows; "1,000+" where they were not counted to their end. Plural by its number, in templates."""
+
+    count: int
+    exact: bool
+
+    def __str__(self) -> str:
+        return f"{self.count:,}" if self.exact else f"{self.count:,}+"
+
+    def __float__(self) -> float:
+        return float(self.count)
+
+
+def total_capped(rows: QuerySet[M]) -> Total:
+    """How many rows match, counted no further than TOTAL_CAP. One query."""
+    number = rows.order_by()[: TOTAL_CAP + 1].count()
+    return Total(min(number, TOTAL_CAP), exact=number <= TOTAL_CAP)
 
 
 def page_of(rows: QuerySet[M], orders: Mapping[str, Order], position: Position, *, size: int = PAGE_SIZE) -> Page[M]:

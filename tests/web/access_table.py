@@ -29,6 +29,22 @@ ACCESS: dict[str, Role | None] = {
     "integrations:registry_disable": Role.ADMINISTRATOR,
     "integrations:registry_enable": Role.ADMINISTRATOR,
     "integrations:registry_delete": Role.ADMINISTRATOR,
+    # scans
+    "scans:dashboard": Role.VIEWER,
+    "scans:registry_list": Role.VIEWER,
+    "scans:registries_scan": Role.SCAN_MANAGER,
+    "scans:registry_detail": Role.VIEWER,
+    "scans:registry_scan": Role.SCAN_MANAGER,
+    "scans:scan_detail": Role.VIEWER,
+    "scans:scan_progress": Role.VIEWER,
+    "scans:scan_cancel": Role.SCAN_MANAGER,
+    "scans:image_list": Role.VIEWER,
+    "scans:image_detail": Role.VIEWER,
+    "scans:finding_list": Role.VIEWER,
+    "scans:finding_detail": Role.VIEWER,
+    "scans:vulnerability_list": Role.VIEWER,
+    "scans:vulnerability_detail": Role.VIEWER,
+    "scans:advisory_list": Role.VIEWER,
 }
 """URL name → the least role that may use it; None is public."""
 
@@ -41,5 +57,8 @@ POST_ONLY: set[str] = {
     "integrations:registry_connect_cancel",
     "integrations:registry_disable",
     "integrations:registry_enable",
+    "scans:registries_scan",
+    "scans:registry_scan",
+    "scans:scan_cancel",
 }
 """URL names that change something and answer 405 to GET."""
