@@ -10,6 +10,7 @@ from django.core.management.base import CommandParser
 
 from accounts.commands import CommandFailed, Exit, PortwardenCommand, database_ready
 from integrations.oci.errors import ReferenceInvalid, RegistryError
+from integrations.oci.manifest import Platform
 from scans.exports.image_json import image_document
 from scans.exports.image_table import image_table
 from scans.models import Severity
@@ -54,6 +55,10 @@ class Command(PortwardenCommand):
             raise CommandFailed("--fail-on needs findings, which --inventory-only leaves out. Drop one of the two.")
         if options["username"] and not options["password_stdin"]:
             raise CommandFailed("--username needs --password-stdin: a password is only read from standard input.")
+        try:
+            Platform.parse(options["platform"])
+        except RegistryError as error:
+            raise CommandFailed(str(error)) from error
 
     def _report(self, options: dict[str, Any]) -> ImageReport:
         password = sys.stdin.read(MAX_PASSWORD).rstrip("\r\n") if options["password_stdin"] else ""
