@@ -36,6 +36,7 @@ from integrations.kinds import KINDS, Kind
 from integrations.models import Registry, RegistryAccess, RegistryKind
 from integrations.services import (
     CONFIGURATION_FIELDS,
+    CredentialsRequired,
     RegistryNameTaken,
     registry_connect,
     registry_delete,
@@ -206,14 +207,18 @@ def _connect(request: OrganizationRequest, kind: Kind, draft: Draft, form: Confi
 def _reconnect(
     request: OrganizationRequest, registry: Registry, form: ConnectionForm, attempt: Attempt, key: str
 ) -> HttpResponse:
-    registry_reconnect(
-        registry=registry,
-        actor=request.user,
-        config=form.config,
-        secrets={} if form.secrets_stored else form.secrets,
-        secrets_forget=not form.secrets,
-        check_error=attempt.draft.error,
-    )
+    try:
+        registry_reconnect(
+            registry=registry,
+            actor=request.user,
+            config=form.config,
+            secrets={} if form.secrets_stored else form.secrets,
+            secrets_forget=not form.secrets,
+            check_error=attempt.draft.error,
+        )
+    except CredentialsRequired as error:  # someone else moved the registry while this form was open
+        messages.error(request, str(error))
+        return redirect("integrations:registry_credentials", registry.pk)
     draft_forget(request.session, key)
     messages.success(request, f"The connection of {registry} is updated. The next scan uses it.")
     return redirect("scans:registry_detail", registry.pk)

@@ -364,3 +364,18 @@ def test_emptying_user_and_password_forgets_the_stored_one(cast: Cast, olga: Cli
     registry.refresh_from_db()
     assert not registry.secrets
     assert "username" not in registry.config
+
+
+def test_a_registry_that_was_moved_meanwhile_does_not_get_its_new_secret_sent_to_the_old_host(
+    cast: Cast, olga: Client, process: RegistryProcess, settings: Any
+) -> None:
+    registry = stored(cast, process)
+    form = fields(process, "anyway", password="")
+    olga.post(f"/registries/{registry.pk}/connection/", {**form, "action": "test"})
+    Registry.objects.filter(pk=registry.pk).update(config={"url": "https://moved.example", "username": "robot"})
+
+    response = olga.post(f"/registries/{registry.pk}/connection/", form)
+
+    registry.refresh_from_db()
+    assert response.status_code == 422
+    assert registry.config["url"] == "https://moved.example"
