@@ -197,7 +197,7 @@ class DockerArchive:
 
 
 def _named(name: str, wanted: str) -> bool:
-    """True if an image's `repository:tag` is what is wanted: the whole, with or without its defaults, or just its tag."""
+    """True if an image's `repository:tag` is what is wanted: the whole, short names filled in, or just its tag."""
     if wanted in (name, name.rpartition(":")[2]):
         return True
     try:

@@ -175,6 +175,8 @@ class RegistryClient:
         be: nothing that was made of the pieces may be kept then.
         """
         repository_check(repository)
+        if not is_digest(descriptor.digest):
+            raise ContentError("A blob can only be fetched by a sha256 or sha512 digest.", code="digest_invalid")
         return BlobStream(self._exchange, self._url(f"{repository}/blobs/{descriptor.digest}"), descriptor).pieces()
 
     def source(self, repository: str) -> ImageSource:

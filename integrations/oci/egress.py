@@ -18,6 +18,7 @@ import socket
 import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import certifi
@@ -191,11 +192,22 @@ def _tls_failure(host: str, error: httpcore.ConnectError) -> TlsError | Transien
     return Transient(f"{host} closed the connection during the TLS handshake.", code="connection_failed")
 
 
-def _ssl_context(ca_file: str | None) -> ssl.SSLContext:
+@lru_cache(maxsize=1)
+def _public_roots() -> ssl.SSLContext:
+    """For registries with public certificates; shared, since reading the roots takes tens of milliseconds."""
+    return _context()
+
+
+def _context() -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=certifi.where())
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _ssl_context(ca_file: str | None) -> ssl.SSLContext:
     if not ca_file:
-        return context
+        return _public_roots()
+    context = _context()
     try:
         if ca_file.lstrip().startswith("-----BEGIN"):
             context.load_verify_locations(cadata=ca_file)

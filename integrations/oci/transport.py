@@ -5,6 +5,7 @@ bytes after inflating and in time, unless the request says that it streams a blo
 reader bounds. Refusals and redirects are bounded even then.
 """
 
+import logging
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,6 +16,10 @@ import httpcore
 import httpx
 
 from .errors import ContentError, TooLarge, Transient
+
+# Both log whole URLs and answer headers, presigned queries and cookies with them; nothing may switch that on by chance.
+for _name in ("httpx", "httpcore"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
 
 BODY_LIMIT = "portwarden.body_limit"
 _STREAMED_STATUSES = (200, 206)

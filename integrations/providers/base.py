@@ -46,7 +46,8 @@ class TagInfo:
     """One tag. `digest` is None where the registry would not say (or was not asked).
 
     `date_source` tells how the tag got its place: "registry" a push time kept by the registry, "config" the image's own
-    build time, "position" the order of the names, "" nothing at all. `pushed_at` is None for the last two.
+    build time, "position" the order of the names because it surely has no date, "" that of the names because the
+    registry failed to tell this time. `pushed_at` is None for the last two.
     `position` counts from 0, newest first.
     """
 

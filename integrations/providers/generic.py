@@ -208,7 +208,7 @@ def _tag(probe: _Probe, position: int) -> TagInfo:
         name=probe.name,
         digest=probe.digest,
         pushed_at=probe.date,
-        date_source="config" if probe.date else "position",
+        date_source="config" if probe.date else "" if probe.failed else "position",
         position=position,
     )
 

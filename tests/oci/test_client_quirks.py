@@ -467,3 +467,18 @@ def test_every_request_can_be_watched(quirky, connect) -> None:
     manifest = client.manifest("team/app", "1")
     assert isinstance(manifest, Manifest)
     assert seen == ["/v2/team/app/manifests/1"]
+
+
+def test_a_blob_is_fetched_by_a_digest_only(quirky, connect) -> None:
+    registry = with_blob(quirky())
+    with pytest.raises(ContentError):
+        read(connect(registry.url), Descriptor("x", "../../manifests/1", 5))
+    assert registry.requests == []
+
+
+def test_no_address_with_its_query_is_ever_logged(quirky, connect, storage, caplog) -> None:
+    registry = with_blob(quirky(storage=storage, auth="basic", users={"alice": "s3cret"}))
+    with caplog.at_level("DEBUG"):
+        read(connect(registry.url, credentials=Credentials("alice", "s3cret")))
+    assert "X-Amz" not in caplog.text
+    assert "s3cret" not in caplog.text
