@@ -11,8 +11,6 @@ from typing import Literal, Protocol
 
 from integrations.oci.source import ImageSource
 
-NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
-"""Stands in `known` for a digest that was read before and has no usable date: it is not read again."""
 KnownDates = Mapping[str, datetime | None]
 """Digest → its date; None where a look has shown that it has none."""
 NOTHING_KNOWN: KnownDates = MappingProxyType({})

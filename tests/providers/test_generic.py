@@ -12,7 +12,7 @@ from integrations.oci.errors import NotFound, RateLimited, ReferenceInvalid, Tra
 from integrations.oci.manifest import Platform
 from integrations.oci.source import image_resolve
 from integrations.providers import base
-from integrations.providers.base import NO_DATE, CheckResult, TagList
+from integrations.providers.base import CheckResult, KnownDates, TagList
 from integrations.providers.generic import GenericProvider
 from tests.doubles import sample_images
 from tests.doubles.quirky_registry import Reply
@@ -28,8 +28,8 @@ def names(listed: TagList) -> list[str]:
     return [tag.name for tag in listed.tags]
 
 
-def known_of(listed: TagList) -> dict[str, datetime]:
-    return {tag.digest: tag.pushed_at or NO_DATE for tag in listed.tags if tag.digest and tag.date_source}
+def known_of(listed: TagList) -> KnownDates:
+    return {tag.digest: tag.pushed_at for tag in listed.tags if tag.digest and tag.date_source}
 
 
 def test_tags_are_ordered_by_build_time_whatever_their_names(quirky, provide) -> None:
