@@ -1,5 +1,7 @@
 """The forms of accounts: set-up, log in, people and their groups, one's own name and password, filters."""
 
+import re
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -9,10 +11,11 @@ from django.contrib.auth.forms import AuthenticationForm
 
 from accounts import dashboards
 from accounts.audit import ACTIONS
-from accounts.filters import FilterForm
+from accounts.filters import Chip, FilterForm
 from accounts.models import Group, Organization, User
 
 ANY = ("", "Any")
+OBJECT_QUERY = re.compile(r"[a-z]+#\d+")
 NO_MATCH = "This e-mail address and password do not match. Check both; letter case matters in the password."
 PASSWORD_FIELD: dict[str, Any] = {"strip": False, "max_length": 1024}
 """Spaces are part of a password; nothing longer is hashed, because hashing costs in proportion."""
@@ -187,6 +190,15 @@ class AuditFilterForm(FilterForm):
     def __init__(self, *args: Any, actors: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["actor"].choices = [ANY, *actors]  # type: ignore[attr-defined]  # a ChoiceField
+
+    def chips(self) -> list[Chip]:
+        """As everywhere; the search that a link to one object makes ("registry#7") is said as that."""
+        return [
+            replace(chip, label="Object", value=chip.value.replace("#", " "))
+            if OBJECT_QUERY.fullmatch(chip.value)
+            else chip
+            for chip in super().chips()
+        ]
 
     def filters(self) -> dashboards.AuditFilters:
         return {"q": self.value("q"), "actor": self.value("actor"), "action": self.value("action")}

@@ -409,6 +409,11 @@ def test_the_audit_log_is_filtered(cast: Cast, query: str, expected: int) -> Non
     assert len(events_on(cast.client(cast.olga).get(f"/administration/audit/?{query}"))) == expected
 
 
+def test_the_history_of_one_object_is_said_as_such(cast: Cast) -> None:
+    response = cast.client(cast.olga).get(f"/administration/audit/?q=user%23{cast.vic.pk}")
+    assert [(chip.label, chip.value) for chip in response.context["chips"]] == [("Object", f"user {cast.vic.pk}")]
+
+
 def test_the_audit_log_of_another_organization_stays_there(cast: Cast) -> None:
     user_set_active(user=cast.vic, active=False, actor=cast.olga)
     assert "user.deactivate" not in events_on(cast.client(cast.sam).get("/administration/audit/"))
