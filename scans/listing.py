@@ -79,7 +79,7 @@ def repository_list(scan: Scan, provider: Provider, name: str) -> None:
 
 def _dates_known(repository: Repository) -> dict[str, datetime | None]:
     """Digest → date, None where a look at the image has shown that it has none; what failed is looked at again."""
-    looked_at = Q(date_source="config") | Q(scanned_digest=F("digest"))
+    looked_at = Q(date_source__in=("config", "position")) | Q(scanned_digest=F("digest"))
     return dict(repository.tags.filter(looked_at).exclude(digest="").values_list("digest", "pushed_at"))
 
 
