@@ -9,6 +9,7 @@ from accounts.services import member_create, organization_create, service_user_e
 from integrations.fields import Secrets
 from integrations.models import Registry
 from scans.models import (
+    AdvisorySource,
     Finding,
     Image,
     ImageLayer,
@@ -23,6 +24,7 @@ from scans.models import (
     Severity,
     Tag,
     TagImage,
+    TagOutcome,
     Trigger,
     Vulnerability,
 )
@@ -107,6 +109,18 @@ def scan(of: Registry, **fields: Any) -> Scan:
     """A queued scan of the registry, without a task in the queue."""
     defaults: dict[str, Any] = {"trigger": Trigger.MANUAL, "run_as": of.service_user}
     return Scan.objects.create(organization=of.organization, registry=of, **{**defaults, **fields})
+
+
+def outcome(of: Scan, name: str, result: str, repository: str = "team/app", **fields: Any) -> TagOutcome:
+    """What became of one tag in a scan."""
+    repo, _ = Repository.objects.get_or_create(registry=of.registry, name=repository)
+    return TagOutcome.objects.create(scan=of, repository=repo, tag_name=name, outcome=result, **fields)
+
+
+def source(name: str = "Debian", **fields: Any) -> AdvisorySource:
+    """A feed of advisories that succeeded just now."""
+    defaults: dict[str, Any] = {"records": 100, "last_success_at": timezone.now(), "last_attempt_at": timezone.now()}
+    return AdvisorySource.objects.create(name=name, **{**defaults, **fields})
 
 
 def finding(

@@ -17,7 +17,8 @@ from scans.dashboards.paging import Order, Page, Position, Total, page_of, total
 from scans.models import Finding, Image, Package, Severity, Vulnerability
 
 NAMED_CAP = 1000
-"""Up to so many packages or vulnerabilities named by a search are looked up by index; beyond, the list is walked."""
+"""Up to so many packages, vulnerabilities or images named by filters are looked up by index; beyond, the list is
+walked in its order, which then finds a page soon."""
 ORDERS = {
     "-severity": Order(("severity", "id"), (int, int), descending=True),
     "severity": Order(("severity", "id"), (int, int), descending=False),
@@ -74,7 +75,7 @@ class FindingsPage:
 
 
 def findings_page(organization: Organization, criteria: FindingCriteria, position: Position) -> FindingsPage:
-    """The list of findings. At most 9 queries."""
+    """The list of findings. At most 10 queries."""
     rows = findings_matching(organization, criteria)
     counts = organization_counts(organization)
     return FindingsPage(
@@ -94,8 +95,9 @@ def organization_counts(organization: Organization) -> SeverityCounts | None:
 
 
 def findings_matching(organization: Organization, criteria: FindingCriteria) -> QuerySet[Finding]:
-    """Current findings narrowed to the criteria; no query, save two where there is a search."""
-    rows = Finding.objects.for_organization(organization).current()
+    """Current findings narrowed to the criteria; no query, save two where there is a search and one where registries
+    narrow it."""
+    rows: QuerySet[Finding] = Finding.objects.for_organization(organization).current()
     if criteria.severities:
         rows = rows.filter(severity__in=[Severity.of(band) for band in criteria.severities])
     if criteria.fixable:
@@ -109,7 +111,7 @@ def findings_matching(organization: Organization, criteria: FindingCriteria) -> 
     if criteria.image is not None:
         rows = rows.filter(image=criteria.image)
     if criteria.registry is not None or criteria.access:
-        rows = rows.filter(image__in=images_of(criteria.registry, criteria.access))
+        rows = _of_registries(rows, criteria)
     return _searched(rows, criteria.q) if criteria.q else rows
 
 
@@ -141,6 +143,14 @@ def finding_rows(findings: Sequence[Finding]) -> Iterable[FindingRow]:
         )
         for row in findings
     ]
+
+
+def _of_registries(rows: QuerySet[Finding], criteria: FindingCriteria) -> QuerySet[Finding]:
+    """Findings of images of one registry or access. Few images are named by id, or else PostgreSQL, which expects many,
+    walks all findings in order and finds none of them."""
+    images = images_of(criteria.registry, criteria.access)
+    ids = list(images.distinct()[: NAMED_CAP + 1])
+    return rows.filter(image__in=ids if len(ids) <= NAMED_CAP else images)
 
 
 def _searched(rows: QuerySet[Finding], q: str) -> QuerySet[Finding]:

@@ -146,7 +146,7 @@ def _unread(item: dict[str, Any]) -> Unread:
 
 
 def _findings(image: Image, criteria: FindingCriteria, position: Position) -> Page[FindingRow]:
-    rows = Finding.objects.for_organization(image.organization).filter(image=image, state=FindingState.OPEN)
+    rows = Finding.objects.filter(image=image, state=FindingState.OPEN)
     if criteria.severities:
         rows = rows.filter(severity__in=[Severity.of(band) for band in criteria.severities])
     if criteria.fixable:

@@ -128,7 +128,7 @@ def images_matching(organization: Organization, criteria: ImageCriteria) -> Quer
 def images_of(registry_id: int | None, access: str, *, window: bool = True) -> QuerySet[TagImage, int]:
     """Ids of the images that tags of one registry, or of registries with one access, point at; as a subquery.
 
-    Narrow only querysets that began at their organization with it: it does not ask whose the registry is.
+    Narrow only querysets that began at their organization with it: it does not ask whose the registry is itself.
     """
     rows = TagImage.objects.all()
     if window:

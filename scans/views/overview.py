@@ -1,20 +1,24 @@
 """The dashboard and the advisories page."""
 
 from django.http import HttpResponse
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.http import OrganizationRequest, render_page
+from accounts.http import OrganizationRequest, render_page, wants_partial
 from accounts.permissions import organization_required
 from accounts.roles import Role
 from scans.dashboards.advisories import advisories_page
 from scans.dashboards.coverage import coverage_of
 from scans.dashboards.overview import dashboard_page
+from scans.dashboards.vulnerabilities import widespread
 
 
 @require_safe
 @organization_required(Role.VIEWER)
 def dashboard(request: OrganizationRequest) -> HttpResponse:
-    page = dashboard_page(request.organization)
+    if wants_partial(request):
+        return render(request, "scans/dashboard.html#widespread", {"widespread": widespread(request.organization)})
+    page = dashboard_page(request.organization, at_once="widespread" in request.GET)
     return render_page(request, "scans/dashboard.html", {"page": page, "nav_active": "dashboard"})
 
 
