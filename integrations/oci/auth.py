@@ -110,6 +110,10 @@ class RegistryAuth(httpx.Auth):
         else:
             yield from self._bearer(request, resource, challenge)
 
+    def is_prepared(self, url: httpx.URL) -> bool:
+        """Whether it is known already how a request to `url` is signed in."""
+        return self._uses_basic or _resource(url) in self._challenges
+
     def _basic(self, request: httpx.Request) -> Flow:
         if self._credentials is None:
             raise AuthenticationFailed("The registry asks for a user name and a password. Enter them.", status=401)

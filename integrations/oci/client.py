@@ -177,11 +177,20 @@ class RegistryClient:
         repository_check(repository)
         if not is_digest(descriptor.digest):
             raise ContentError("A blob can only be fetched by a sha256 or sha512 digest.", code="digest_invalid")
-        return BlobStream(self._exchange, self._url(f"{repository}/blobs/{descriptor.digest}"), descriptor).pieces()
+        url = self._url(f"{repository}/blobs/{descriptor.digest}")
+        self._sign_in(url)
+        return BlobStream(self._exchange, url, descriptor).pieces()
 
     def source(self, repository: str) -> ImageSource:
         """The repository as an ImageSource; closing it leaves this client open."""
         return RepositorySource(self, repository_check(repository))
+
+    def _sign_in(self, url: httpx.URL) -> None:
+        """Have the challenge answered by a HEAD, so that no blob is asked for twice: first refused, then with a token."""
+        if self._credentials is None or not isinstance(self._auth, RegistryAuth) or self._auth.is_prepared(url):
+            return
+        with self._exchange.send("HEAD", url, headers=_IDENTITY) as response:
+            response.read()
 
     def _pages(self, first: httpx.URL, key: str, what: str) -> Iterator[str]:
         """The strings below `key` of each page, following `Link` within the registry's own origin."""

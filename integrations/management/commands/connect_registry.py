@@ -9,10 +9,11 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.core.validators import validate_slug
 from django.db import transaction
 
+from accounts.commands import Exit, PortwardenCommand
 from accounts.models import Organization
 from accounts.services import organization_create
 from integrations.fields import Secrets
@@ -22,13 +23,11 @@ from integrations.models import Registry, RegistryKind
 from integrations.providers.base import CheckResult
 from integrations.services import CONFIGURATION_FIELDS, RegistryNameTaken, connection_check, registry_connect
 
-USAGE_ERROR = 2
-CONNECTION_ERROR = 3
 STDIN_MAX = 4 * SECRET_MAX
 STEP_WORDS = {True: "ok", False: "FAILED", None: "skipped"}
 
 
-class Command(BaseCommand):
+class Command(PortwardenCommand):
     """Exit codes: 0 connected; 2 wrong usage; 3 the registry could not be reached or refused (nothing is saved)."""
 
     help = (
@@ -59,7 +58,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--no-check", action="store_true", help="Save without testing the connection.")
 
-    def handle(self, **options: Any) -> None:
+    def run(self, **options: Any) -> Exit:
         kind = _kind(options["kind"])
         slug = options["organization"]
         organization = _organization(slug, create=options["create_organization"])
@@ -77,6 +76,7 @@ class Command(BaseCommand):
             self.stderr.write(registry.last_error)
         else:
             self.stdout.write("Its first scan is queued; a running worker (manage.py qcluster) starts it.")
+        return Exit.DONE
 
     def _check(self, form: ConnectionForm) -> str:
         """Tests the connection and prints each step; ends the command where it fails."""
@@ -84,7 +84,7 @@ class Command(BaseCommand):
         for step in result.steps:
             self.stdout.write(f"[{STEP_WORDS[step.ok]}] {step.name}" + (f": {step.detail}" if step.detail else ""))
         if not result.ok:
-            raise CommandError(_failure(result), returncode=CONNECTION_ERROR)
+            raise CommandError(_failure(result), returncode=Exit.UNREADABLE)
         return ""
 
 
@@ -189,4 +189,4 @@ def _save(
 
 
 def _usage(message: str) -> CommandError:
-    return CommandError(message, returncode=USAGE_ERROR)
+    return CommandError(message, returncode=Exit.USAGE)
