@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command, get_commands, load_command_class
+from pytest_django.fixtures import Settings
 
 from accounts.commands import Exit
+from integrations.services import registry_connect
 from scans.advisories.load import advisories_load
 from scans.demo.advisories import advisories_write
 from scans.demo.images import repositories
 from scans.demo.registry import SampleRegistry
 from scans.models.scans import Outcome
 from tests import environment
+from tests.conftest import Cast
 
 PROJECT = environment.PROJECT
 README = (PROJECT / "README.md").read_text()
@@ -100,6 +103,32 @@ def test_the_report_of_an_image_has_the_fields_described(
     report = json.loads(output.getvalue())
     assert _shape(report) == described | ({"findings": None, "advisories": None} if inventory_only else {})
     assert (report["status"], ended.value.code) == ("partial", 3)
+
+
+def test_the_report_of_a_registry_has_the_fields_described(cast: Cast, tmp_path: Path, settings: Settings) -> None:
+    advisories_load(advisories_write(tmp_path / "advisories"))
+    content = {"legacy/intranet": repositories()["legacy/intranet"]}
+    output = io.StringIO()
+    with SampleRegistry(content, username="robot", password="sample-secret") as sample:
+        settings.PLAIN_HTTP_HOSTS = (sample.host,)
+        registry_connect(
+            organization=cast.organization,
+            actor=cast.olga,
+            name="harbour",
+            kind="oci",
+            config={"url": sample.url, "username": "robot"},
+            secrets={"password": "sample-secret"},
+        )
+        with pytest.raises(SystemExit) as ended:
+            call_command(
+                "scan_registry", "harbour", organization=cast.organization.slug, wait=True, format="json", stdout=output
+            )
+
+    report, described = json.loads(output.getvalue()), json_block("portwarden/registry-scan@1")
+
+    assert _shape(report) == _shape(described)
+    assert report["status"] == described["status"]
+    assert ended.value.code == 3
 
 
 def test_the_code_blocks_for_shells_name_programs_and_files_that_exist() -> None:
