@@ -83,13 +83,21 @@ def organization_create(*, name: str, slug: str = "", actor: User | None = None)
 
 @transaction.atomic
 def setup_complete(*, organization_name: str, name: str, email: str, password: str) -> User:
-    """The first start: one organization and its administrator. Raises SetupClosed once anyone exists."""
+    """The first start: one organization and its administrator. Raises SetupClosed once anyone exists.
+
+    An organization that a command made before is not doubled: it gets the name given and its administrator.
+    """
     with_lock = "SELECT pg_advisory_xact_lock(%s)"
     with transaction.get_connection().cursor() as cursor:
         cursor.execute(with_lock, [SETUP_LOCK_KEY])
     if not setup_is_open():
         raise SetupClosed
-    organization = organization_create(name=organization_name)
+    organization = setup_organization()
+    if organization is None:
+        organization = organization_create(name=organization_name)
+    else:
+        organization.name = organization_name
+        organization.save(update_fields=["name"])
     user = member_create(
         organization=organization, name=name, email=email, password=password, groups=[ADMINISTRATORS_GROUP], actor=None
     )
@@ -98,8 +106,13 @@ def setup_complete(*, organization_name: str, name: str, email: str, password: s
 
 
 def setup_is_open() -> bool:
-    """True while the database knows neither an organization nor a user."""
-    return not Organization.objects.exists() and not User.objects.exists()
+    """True while nobody could log in: there are no people, though a command may have made an organization."""
+    return not User.objects.filter(is_service=False).exists()
+
+
+def setup_organization() -> Organization | None:
+    """The organization that waits for its first administrator, such as one that connect_registry made."""
+    return Organization.objects.order_by("pk").first()
 
 
 @transaction.atomic

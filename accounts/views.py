@@ -23,6 +23,7 @@ from accounts.services import (
     sessions_end,
     setup_complete,
     setup_is_open,
+    setup_organization,
     user_rename,
 )
 
@@ -37,7 +38,8 @@ def setup(request: HttpRequest) -> HttpResponse:
     """The first start: makes the organization and its administrator. Closed for ever once anyone exists."""
     if not setup_is_open():
         return redirect(settings.LOGIN_URL)
-    form = SetupForm(request.POST or None)
+    waiting = setup_organization()
+    form = SetupForm(request.POST or None, initial={"organization_name": waiting.name} if waiting else None)
     if not form.is_valid():
         return render_page(request, "accounts/setup.html", {"form": form}, status=INVALID if form.is_bound else 200)
     answers = {name: form.cleaned_data[name] for name in ("organization_name", "name", "email", "password")}

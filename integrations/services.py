@@ -273,3 +273,12 @@ def _configuration(settings_: Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         raise ValueError(f"unknown pull settings: {', '.join(sorted(unknown))}")
     return {field: settings_[field] for field in CONFIGURATION_FIELDS if field in settings_}
+
+
+def on_service_user_changed(sender: Any, *, user: User, problem: str, **_: Any) -> None:
+    """Says on every registry of the service user at once that its scans stop, or takes that back when it is healed."""
+    registries = Registry.objects.filter(service_user=user)
+    if problem:
+        registries.update(last_error=problem)
+    else:
+        registries.filter(last_error__startswith="The service user").update(last_error="")

@@ -4,7 +4,14 @@ import pytest
 
 from accounts.models import AuditEvent, Membership
 from accounts.roles import Role
-from accounts.services import SetupClosed, service_user_ensure, service_user_problem, setup_complete, user_set_active
+from accounts.services import (
+    SetupClosed,
+    organization_create,
+    service_user_ensure,
+    service_user_problem,
+    setup_complete,
+    user_set_active,
+)
 from tests.conftest import Cast
 
 
@@ -35,3 +42,13 @@ def test_a_service_user_without_rights_is_a_problem_until_it_is_healed(cast: Cas
     user_set_active(user=user, active=True, actor=cast.olga)
     Membership.objects.get(user=user).groups.clear()
     assert "administrator rights" in service_user_problem(user)
+
+
+def test_an_organization_made_by_a_command_gets_its_administrator_by_the_set_up_page(db: None) -> None:
+    made = organization_create(name="acme", slug="acme")
+    service_user_ensure(organization=made, actor=None)
+    user = setup_complete(
+        organization_name="Acme Corp", name="Ann", email="ann@acme.example", password="a long password 1"
+    )
+    made.refresh_from_db()
+    assert (user.membership.organization, made.name, made.slug) == (made, "Acme Corp", "acme")
