@@ -8,8 +8,8 @@ os.environ.setdefault("INSECURE_HTTP", "true")
 os.environ.setdefault("LOG_LEVEL", "WARNING")
 os.environ.setdefault("EGRESS_ALLOW", "127.0.0.1,localhost")
 
-from config.settings import *  # noqa: E402, F403
-from config.settings import DATA_DIR, STORAGES  # noqa: E402
+from config.settings import *  # noqa: F403
+from config.settings import DATA_DIR, STORAGES
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
