@@ -171,7 +171,8 @@ def _describe(vulnerability_ids: set[int]) -> None:
         worst[vulnerability_id] = max(rated, default=Severity.UNKNOWN)
     records = Advisory.objects.filter(record_id__in=set().union(*cited.values())).values_list("record_id", "record")
     parsed = {record_id: advisory_parse(record) for record_id, record in records.iterator()}
-    vulnerabilities = list(Vulnerability.objects.filter(pk__in=cited).order_by("pk"))
+    # Locked in one order, so that two workers that describe the same vulnerabilities cannot block each other.
+    vulnerabilities = list(Vulnerability.objects.select_for_update().filter(pk__in=cited).order_by("pk"))
     for row in vulnerabilities:
         advisories = sorted(
             (parsed[record_id] for record_id in cited[row.pk] if record_id in parsed), key=_telling_first

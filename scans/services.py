@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Count
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -83,6 +84,8 @@ def scan_cancel(*, scan: Scan, actor: User) -> bool:
         TagOutcome.objects.filter(scan=scan, outcome=Outcome.PENDING).update(
             outcome=Outcome.CANCELLED, reason="The scan was cancelled before this tag's turn. The next scan reads it."
         )
+        counts = dict(scan.outcomes.order_by().values_list("outcome").annotate(Count("pk")))
+        Scan.objects.filter(pk=scan.pk).update(outcome_counts=counts)
         audit_record(organization=scan.organization, actor=actor, action="scan.cancel", target=scan.registry)
     return True
 
