@@ -82,6 +82,7 @@ class Vulnerability(models.Model):
 
     class Meta:
         verbose_name_plural = "vulnerabilities"
+        indexes = [models.Index(fields=["-severity", "-id"], name="vulnerability_worst")]
         constraints = [
             models.CheckConstraint(condition=models.Q(severity__in=Severity.values), name="vuln_severity_known")
         ]

@@ -82,6 +82,11 @@ class Finding(models.Model):
                 condition=models.Q(state="open"),
                 name="finding_worst",
             ),
+            models.Index(
+                fields=["organization", "-first_seen_at", "-id"],
+                condition=models.Q(state="open"),
+                name="finding_newest",
+            ),
             models.Index(fields=["vulnerability", "organization"], name="finding_vulnerability"),
             models.Index(fields=["package", "vulnerability"], name="finding_match"),
         ]
