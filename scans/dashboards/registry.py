@@ -16,14 +16,15 @@ from scans.dashboards.criteria import OutcomeCriteria
 from scans.dashboards.paging import Order, Page, Position, page_of
 from scans.dashboards.registries import RegistryRow, registry_rows, with_scans
 from scans.dashboards.scans import Outcomes, ScanProgress, outcomes_of, scan_with_outcomes, scans_of
-from scans.models import Repository, Scan, Tag
+from scans.models import Outcome, Repository, Scan, Tag
 
 TABS = ("tags", "repositories", "scans")
 REPOSITORY_ORDERS = {"name": Order(("name", "id"), (str, int), descending=False)}
+DATE_LABELS = {"config": "By build time", "position": "By name", "unknown": "Guessed"}
 DATE_WORDS = {
     "registry": "Push times come from the registry.",
-    "config": "This registry has no push dates: the build time in each image's config stands in for them.",
-    "position": "This registry has no push dates: the order of its tag list stands in for them.",
+    "config": "This registry has no push dates: the build time in each image's configuration stands in for them.",
+    "position": "Some images name no build time either: the order of their tags' names stands in for it.",
     "unknown": "Push times are not known: which tags are the newest is a guess.",
 }
 
@@ -48,7 +49,9 @@ class RegistryPage:
     tab: str
     coverage: Coverage
     progress: ScanProgress | None
-    date_words: tuple[str, ...]
+    date_label: str
+    """By what the newest tags were chosen; empty where the registry keeps push dates. `date_words` explains it."""
+    date_words: str
     outcomes: Outcomes | None = None
     repositories: Page[RepositoryRow] | None = None
     scans: Page[Scan] | None = None
@@ -67,12 +70,14 @@ def registry_page(
     (row,) = registry_rows([registry])
     tab = tab if tab in TABS else TABS[0]
     shown = scan_with_outcomes(registry) if tab == "tags" else None
+    dates = _date_sources(registry)
     return RegistryPage(
         row=row,
         tab=tab,
         coverage=coverage_of(organization=organization, registry=registry),
         progress=row.active,
-        date_words=_date_words(registry) if tab == "tags" else (),
+        date_label=DATE_LABELS[dates[0]] if dates else "",
+        date_words=" ".join(DATE_WORDS[source] for source in dates),
         outcomes=outcomes_of(shown, criteria, position) if shown else None,
         repositories=repositories_of(registry, criteria.q, position) if tab == "repositories" else None,
         scans=scans_of(registry, position) if tab == "scans" else None,
@@ -99,13 +104,14 @@ def _with_tag_counts(repositories: Sequence[Repository]) -> list[RepositoryRow]:
     return [RepositoryRow(row.name, row.listed_at, row.gone_at, *counts.get(row.pk, (0, 0, 0))) for row in repositories]
 
 
-def _date_words(registry: Registry) -> tuple[str, ...]:
-    """By which dates the newest tags were chosen; the registry's own need no words."""
+def _date_sources(registry: Registry) -> tuple[str, ...]:
+    """By which dates the tags in the window were chosen; the registry's own need no words."""
     found = set(
         Tag.objects.filter(repository__registry=registry, in_window=True)
         .exclude(date_source="")
+        .exclude(last_outcome=Outcome.UNSUPPORTED)
         .order_by()
         .values_list("date_source", flat=True)
         .distinct()
     )
-    return tuple(DATE_WORDS[source] for source in ("config", "position", "unknown") if source in found)
+    return tuple(source for source in ("config", "position", "unknown") if source in found)

@@ -66,7 +66,7 @@ def test_a_list_asks_as_much_for_twice_the_rows(
 
 
 @pytest.mark.parametrize(
-    ("query", "budget"), [("", 11), ("?outcome=not_scanned", 11), ("?tab=repositories", 9), ("?tab=scans", 8)]
+    ("query", "budget"), [("", 11), ("?outcome=not_scanned", 11), ("?tab=repositories", 10), ("?tab=scans", 9)]
 )
 def test_a_registry_asks_as_much_for_twice_what_it_holds(
     cast: Cast, registry: Registry, seed: Callable[[], None], query: str, budget: int
