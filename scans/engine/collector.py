@@ -18,7 +18,7 @@ _OPAQUE = ".wh..wh..opq"
 _BOOKKEEPING = ".wh..wh."
 _ESTARGZ_MARKERS = frozenset({"stargz.index.json", ".prefetch.landmark", ".no.prefetch.landmark"})
 
-_ODD_START = ("", ".", "/")
+_TAIL = 4
 _NAMES_BATCH = 2000
 _MAX_LINKED_PATHS = 100
 _KEPT_BODY_BYTES = 64 << 10
@@ -43,6 +43,9 @@ class Collector:
         self._limits = limits
         self._basenames = frozenset[str]().union(*(cataloger.basenames for cataloger in catalogers))
         self._suffixes = tuple({suffix for cataloger in catalogers for suffix in cataloger.suffixes})
+        ends = (*self._basenames, *self._suffixes)
+        self._tail = slice(-min((_TAIL, *map(len, ends))), None)
+        self._tails = frozenset(end[self._tail] for end in ends)  # a first sieve of paths by their last characters
         self._prefixes = tuple({prefix for cataloger in catalogers for prefix in cataloger.prefixes})
         self._names: list[str] = []
         self._names_writer = NamesWriter()
@@ -61,8 +64,8 @@ class Collector:
 
     def tar_file(self, name: str, size: int) -> bool:
         """Called for every file, so a plain name costs only a few look-ups. True if the body is wanted."""
-        path = name[2:] if name[:2] == "./" else name
-        if path[:1] in _ODD_START or "/." in path or "//" in path or path[-1] == "/":
+        path = name
+        if path < "0" or "/." in path or "//" in path or path[-1] == "/":  # "." and "/" sort before "0"
             placed = self._place(name)
             if not placed:
                 return False
@@ -72,12 +75,7 @@ class Collector:
                 return False
             self._replace(path)
         self._names.append(path)
-        if (
-            path[path.rfind("/") + 1 :] in self._basenames
-            or path.endswith(self._suffixes)
-            or path.startswith(self._prefixes)
-            or path in self.awaited
-        ):
+        if path[self._tail] in self._tails or path.startswith(self._prefixes) or path in self.awaited:
             return self._offer(path, size)
         return False
 
@@ -207,7 +205,7 @@ class Collector:
     def _place(self, name: str) -> str | None:
         """The normalised path of an entry that is content ("" for the root); None for any other, noted if it counts."""
         simple = name.removeprefix("./").removesuffix("/")
-        if simple[:1] not in _ODD_START and "/." not in simple and "//" not in simple and simple[-1] != "/":
+        if simple[:1] not in ("", ".", "/") and "/." not in simple and "//" not in simple and simple[-1] != "/":
             return simple
         path = path_normalise(name)
         if path is None:

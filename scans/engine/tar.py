@@ -129,7 +129,8 @@ class TarReader:
     def _walk(self, buffer: bytes, position: int) -> None:
         """Read all of `buffer` from `position`. The hot loop of the engine.
 
-        A regular file or directory with a plain name is read right here; every other header goes to `_header`.
+        A regular file or directory with a plain name, which every tar format writes alike, is read right here; every
+        other header goes to `_header`.
         """
         end, most, visitor = len(buffer), self._limits.entries, self._visitor
         file = visitor.tar_file
@@ -145,12 +146,11 @@ class TarReader:
                 and not (self._slow or block[345])
                 and checksum_adler(block[148:156]) == adler32(block) & 0xFFFF
                 and (nul := block.find(0, 0, _NAME_BYTES)) > 0
-                and block[257:262] == b"ustar"
                 and block[135] in b"\0 "
                 and (
                     digits == _NO_SIZE
                     if kind == _DIRECTORY
-                    else block[nul - 1] != _SLASH and digits.translate(None, _OCTAL) == b""
+                    else block[nul - 1] != _SLASH and not digits.translate(None, _OCTAL)
                 )
             ):
                 self.entries += 1
