@@ -67,9 +67,13 @@
   }
 
   /* dialogs */
+  /* The focus returns to the opener; where that is an entry of a menu, to the menu's button, for the menu closes. */
   function dialogOpen(dialog, opener) {
     if (dialog.open) return;
-    openers.set(dialog, opener || document.activeElement);
+    const from = opener || document.activeElement;
+    const menu = from && from.closest("details.menu");
+    openers.set(dialog, menu ? menu.querySelector("summary") : from);
+    menusClose();
     dialog.showModal();
   }
   function dialogOfSwap(target) {
@@ -121,9 +125,7 @@
     const dialog = opener && document.getElementById(opener.dataset.dialog);
     if (dialog && !event.metaKey && !event.ctrlKey) {
       event.preventDefault();
-      const menu = opener.closest("details.menu");
-      dialogOpen(dialog, menu ? menu.querySelector("summary") : opener);
-      menusClose();
+      dialogOpen(dialog, opener);
       return;
     }
     const closer = hit("[data-close]");
