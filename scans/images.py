@@ -19,14 +19,15 @@ from integrations.oci.manifest import Descriptor, build_steps
 from integrations.oci.source import ImageSource, ResolvedImage
 from scans.claims import layer_claim, layer_release, worker_name
 from scans.engine.codec import analysis_dump, analysis_load
+from scans.engine.errors import AnalysisUnreadable
 from scans.engine.inventory import LayerSlot, inventory_assemble
 from scans.engine.layers import ANALYSER_VERSION
-from scans.engine.model import Inventory, LayerAnalysis
+from scans.engine.model import Inventory
 from scans.findings import findings_derive
-from scans.inventories import inventory_store
+from scans.inventories import inventory_store, storable
 from scans.matching import packages_match
 from scans.models import Image, ImageLayer, Layer, LayerState, Scan
-from scans.reading import layer_slot
+from scans.reading import LayerRead, layer_analyse
 
 WAIT_S = 0.1
 SETTLED = (LayerState.READ, LayerState.UNREAD)
@@ -95,7 +96,7 @@ def _image_store(organization: Organization, resolved: ResolvedImage, reference:
     steps = build_steps(config)
     image.image_layers.all().delete()
     ImageLayer.objects.bulk_create(
-        ImageLayer(image=image, layer=rows[layer.digest], position=position, created_by=step.replace("\x00", ""))
+        ImageLayer(image=image, layer=rows[layer.digest], position=position, created_by=storable(step))
         for position, (layer, step) in enumerate(zip(manifest.layers, steps, strict=True))
     )
     return image
@@ -133,25 +134,27 @@ def _read_one(scan: Scan, source: ImageSource, row: Layer, descriptor: Descripto
     """Fetches, analyses and stores one claimed layer; gives the claim back where the registry failed."""
     Scan.objects.filter(pk=scan.pk).update(current=f"layer {descriptor.digest[:19]}…, {descriptor.size:,} bytes")
     try:
-        slot = layer_slot(source, descriptor, diff_id)
+        read = layer_analyse(source, descriptor, diff_id)
     except BaseException:
         layer_release(row.pk)
         raise
-    _layer_store(row, slot.analysis, slot.error)
+    _layer_store(row, read)
     Scan.objects.filter(pk=scan.pk).update(
         blobs_fetched=F("blobs_fetched") + 1, bytes_fetched=F("bytes_fetched") + descriptor.size
     )
     return True
 
 
-def _layer_store(row: Layer, analysis: LayerAnalysis | None, reason: str) -> None:
+def _layer_store(row: Layer, read: LayerRead) -> None:
+    analysis = read.analysis
     Layer.objects.filter(pk=row.pk, claimed_by=worker_name()).update(
         state=LayerState.READ if analysis else LayerState.UNREAD,
         diff_id=analysis.diff_id if analysis else "",
         expanded_bytes=analysis.size_bytes if analysis else 0,
         entries=analysis.entries if analysis else 0,
         analysis=analysis_dump(analysis) if analysis else b"",
-        reason=reason.replace("\x00", ""),
+        reason_code=read.code,
+        reason=storable(read.reason),
         analyser_version=ANALYSER_VERSION,
         claimed_by="",
         lease_until=None,
@@ -160,12 +163,14 @@ def _layer_store(row: Layer, analysis: LayerAnalysis | None, reason: str) -> Non
 
 
 def _assemble(resolved: ResolvedImage, layers: dict[str, Layer]) -> Inventory:
-    slots = [
-        LayerSlot(
-            digest=layer.digest,
-            analysis=analysis_load(bytes(layers[layer.digest].analysis)) if layers[layer.digest].analysis else None,
-            error=layers[layer.digest].reason,
-        )
-        for layer in resolved.manifest.layers
-    ]
-    return inventory_assemble(slots)
+    return inventory_assemble([_slot(layers[layer.digest]) for layer in resolved.manifest.layers])
+
+
+def _slot(row: Layer) -> LayerSlot:
+    """What is kept of a layer. One whose analysis cannot be decoded goes back to be read again; the image fails now."""
+    try:
+        analysis = analysis_load(bytes(row.analysis)) if row.analysis else None
+    except AnalysisUnreadable:
+        Layer.objects.filter(pk=row.pk).update(state=LayerState.PENDING, analysis=b"")
+        raise
+    return LayerSlot(digest=row.digest, analysis=analysis, error=row.reason)

@@ -45,9 +45,9 @@ def inventory_store(image: Image, inventory: Inventory, *, analyser_version: str
                     image=image,
                     package_id=package_id,
                     layer_id=layers.get(item.layer),
-                    path=_text(path),
-                    licenses=[_text(text) for text in item.package.licenses],
-                    owned_by=_text(item.owned_by)[:NAME_LENGTH],
+                    path=storable(path),
+                    licenses=[storable(text) for text in item.package.licenses],
+                    owned_by=storable(item.owned_by)[:NAME_LENGTH],
                 )
                 for (package_id, path), item in found.items()
             ),
@@ -95,11 +95,11 @@ def identity_of(package: EnginePackage, distribution: Distribution | None) -> Id
     return (
         package.type,
         release_of(distribution) if is_os else "",
-        _text(package.name)[:NAME_LENGTH],
-        _text(package.version)[:NAME_LENGTH],
-        _text(package.arch)[:40],
-        _text(package.source_name)[:NAME_LENGTH],
-        _text(package.source_version)[:NAME_LENGTH],
+        storable(package.name)[:NAME_LENGTH],
+        storable(package.version)[:NAME_LENGTH],
+        storable(package.arch)[:40],
+        storable(package.source_name)[:NAME_LENGTH],
+        storable(package.source_version)[:NAME_LENGTH],
         package.third_party,
     )
 
@@ -133,11 +133,11 @@ def engine_distribution(row: Package) -> Distribution | None:
 
 def _summary_store(image: Image, inventory: Inventory, *, package_count: int, version: str) -> None:
     distribution = inventory.distribution
-    image.os_family = _text(distribution.family)[:40] if distribution else ""
-    image.os_version = _text(distribution.version)[:60] if distribution else ""
-    image.os_name = _text(distribution.name)[:120] if distribution else ""
+    image.os_family = storable(distribution.family)[:40] if distribution else ""
+    image.os_version = storable(distribution.version)[:60] if distribution else ""
+    image.os_name = storable(distribution.name)[:120] if distribution else ""
     image.os_coverage = coverage(distribution)
-    image.unread = [{name: _text(value) for name, value in asdict(item).items()} for item in inventory.unread]
+    image.unread = [{name: storable(value) for name, value in asdict(item).items()} for item in inventory.unread]
     image.state = ImageState.COMPLETE if inventory.complete else ImageState.PARTIAL
     image.package_count = package_count
     image.analyser_version = version
@@ -183,7 +183,7 @@ def _packages_known(wanted: Iterable[Identity]) -> dict[Identity, Package]:
 def _package_row(package: EnginePackage, identity: Identity, distribution: Distribution | None) -> Package:
     facts: dict[str, Any] = {}
     if distribution and identity[1]:
-        facts = {name: _text(getattr(distribution, name)) for name in ("family", "version", "name", "codename")}
+        facts = {name: storable(getattr(distribution, name)) for name in ("family", "version", "name", "codename")}
     return Package(
         **dict(
             zip(
@@ -192,12 +192,12 @@ def _package_row(package: EnginePackage, identity: Identity, distribution: Distr
                 strict=True,
             )
         ),
-        purl=_text(purl_of(package, distribution))[:1000],
+        purl=storable(purl_of(package, distribution))[:1000],
         distribution=facts,
     )
 
 
-def _text(value: str) -> str:
+def storable(value: str) -> str:
     """Text that PostgreSQL takes: no NUL, no lone surrogates (bytes that are not UTF-8 show as replacement marks)."""
     return (
         value.replace("\x00", "�").encode("utf-8", "replace").decode("utf-8")

@@ -20,6 +20,7 @@ from integrations.oci.source import ImageSource, image_resolve
 from integrations.services import registry_provider, registry_state_record
 from scans.claims import job_claim, lease_kept, scan_claim
 from scans.documents import OrganizationDocuments
+from scans.engine.errors import AnalysisUnreadable, LimitExceeded
 from scans.findings import registry_recount
 from scans.images import ImageRead, image_known, image_read
 from scans.listing import platforms_of, repositories_list, repository_list, scanned_by
@@ -169,7 +170,7 @@ def _job_run(job: ScanJob, scan: Scan) -> None:
                 _platform_read(scan, source, job.identifier, platform, reference)
                 for platform in platforms_of(scan.registry)
             ]
-    except (RegistryError, SecretsUnreadable) as error:
+    except (RegistryError, SecretsUnreadable, AnalysisUnreadable) as error:
         _job_failed(job, scan, error)
         return
     outcome, reason = _outcome_of_reads(reads)
@@ -205,7 +206,7 @@ def _outcome_of_reads(reads: list[ImageRead]) -> tuple[Outcome, str]:
     if unread:
         reason = f"Layer {unread[0].digest[:19]}… cannot be read: {unread[0].reason}"
         more = f" And {len(unread) - 1} more." if len(unread) > 1 else ""
-        too_large = all("limit" in layer.reason.lower() for layer in unread)
+        too_large = all(layer.reason_code == LimitExceeded.code for layer in unread)
         return (Outcome.TOO_LARGE if too_large else Outcome.UNREADABLE), reason + more
     missing = [item for read in reads for item in read.image.unread]
     if not missing:
@@ -215,7 +216,7 @@ def _outcome_of_reads(reads: list[ImageRead]) -> tuple[Outcome, str]:
     return Outcome.SCANNED, f"Not all could be read: {first['path'] or first['layer']}: {first['reason']}{more}"
 
 
-def _job_failed(job: ScanJob, scan: Scan, error: RegistryError | SecretsUnreadable) -> None:
+def _job_failed(job: ScanJob, scan: Scan, error: RegistryError | SecretsUnreadable | AnalysisUnreadable) -> None:
     """A passing failure is an outcome of this scan only; what is no image stays none until its bytes change."""
     if isinstance(error, SecretsUnreadable):
         _job_store(job, scan, Outcome.DENIED, str(error), [])

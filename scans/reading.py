@@ -1,7 +1,7 @@
 """One layer from a source into the engine: tells bytes that cannot be analysed from bytes that did not arrive."""
 
 from collections.abc import Iterator
-from functools import lru_cache
+from dataclasses import dataclass
 
 from django.conf import settings
 
@@ -11,9 +11,11 @@ from integrations.oci.source import ImageSource
 from scans.engine.errors import LayerError
 from scans.engine.inventory import LayerSlot
 from scans.engine.layers import layer_read
-from scans.engine.limits import Limits
+from scans.engine.limits import Limits, limit_exceeded
+from scans.engine.model import LayerAnalysis
 
 FOREIGN = ("foreign", "nondistributable")
+FOREIGN_WORDS = "A foreign layer: its bytes are not in the registry, and other addresses are never fetched."
 
 
 class RememberingSource:
@@ -36,27 +38,38 @@ class RememberingSource:
         self._source.close()
 
 
-def layer_slot(source: ImageSource, layer: Descriptor, diff_id: str | None) -> LayerSlot:
-    """The layer's analysis, or why its bytes cannot be analysed.
+@dataclass(frozen=True, slots=True)
+class LayerRead:
+    """A layer's analysis, or None with the code and the words of why its bytes cannot be analysed."""
 
-    Raises RegistryError where they did not arrive whole: bytes that fail their digest are no corrupt layer.
+    digest: str
+    analysis: LayerAnalysis | None
+    code: str = ""
+    reason: str = ""
+
+    @property
+    def slot(self) -> LayerSlot:
+        return LayerSlot(digest=self.digest, analysis=self.analysis, error=self.reason)
+
+
+def layer_analyse(source: ImageSource, layer: Descriptor, diff_id: str | None) -> LayerRead:
+    """Streams one layer through the engine.
+
+    Raises RegistryError where its bytes did not arrive whole: bytes that fail their digest are no corrupt layer.
     """
+    limits = Limits.from_settings(settings.LAYER_LIMITS)
+    if layer.size > limits.compressed_bytes:
+        error = limit_exceeded(limits, "compressed_bytes", f"The layer is {layer.size:,} bytes as stored")
+        return LayerRead(layer.digest, None, error.code, error.message)
     chunks = iter(source.blob(layer))
     try:
-        return LayerSlot(
-            digest=layer.digest, analysis=layer_read(chunks, limits=_limits(), expected_diff_id=diff_id), error=""
-        )
+        analysis = layer_read(chunks, limits=limits, expected_diff_id=diff_id, reopen=lambda: iter(source.blob(layer)))
     except LayerError as error:
         for _ in chunks:
             pass
-        return LayerSlot(digest=layer.digest, analysis=None, error=error.message)
+        return LayerRead(layer.digest, None, error.code, error.message)
     except NotFound:
         if not any(word in layer.media_type for word in FOREIGN):
             raise
-        reason = "A foreign layer: its bytes are not in the registry, and other addresses are never fetched."
-        return LayerSlot(digest=layer.digest, analysis=None, error=reason)
-
-
-@lru_cache(maxsize=1)
-def _limits() -> Limits:
-    return Limits.from_settings(settings.LAYER_LIMITS)
+        return LayerRead(layer.digest, None, "foreign", FOREIGN_WORDS)
+    return LayerRead(layer.digest, analysis)

@@ -28,7 +28,7 @@ from scans.engine.matching import VulnerabilityMatch, package_matches
 from scans.engine.model import InstalledPackage, Inventory
 from scans.matching import candidates_for, sources_of
 from scans.models import Advisory, AdvisorySource, Severity
-from scans.reading import layer_slot
+from scans.reading import layer_analyse
 
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_URL = "https://registry-1.docker.io"
@@ -116,7 +116,8 @@ def image_report(
     for number, layer in enumerate(resolved.manifest.layers):
         if layer.digest not in slots:
             progress(f"layer {number + 1} of {len(resolved.manifest.layers)}, {layer.size:,} bytes")
-            slots[layer.digest] = layer_slot(source, layer, diff_ids[number] if number < len(diff_ids) else None)
+            diff_id = diff_ids[number] if number < len(diff_ids) else None
+            slots[layer.digest] = layer_analyse(source, layer, diff_id).slot
     inventory = inventory_assemble([slots[layer.digest] for layer in resolved.manifest.layers])
     findings = findings_of(inventory) if match else None
     advisories = advisory_sources() if match else None

@@ -187,6 +187,7 @@ class Layer(models.Model):
     state = models.CharField(max_length=10, choices=LayerState.choices, default=LayerState.PENDING)
     analyser_version = models.CharField(max_length=120, blank=True)
     analysis = models.BinaryField(default=b"")
+    reason_code = models.CharField(max_length=40, blank=True, help_text="Code of the error that left it unread.")
     reason = models.TextField(blank=True)
     claimed_by = models.CharField(max_length=80, blank=True)
     lease_until = models.DateTimeField(null=True)

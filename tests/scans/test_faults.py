@@ -4,6 +4,7 @@ import gzip
 from http import HTTPStatus
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from integrations.fields import Secrets
 from integrations.models import Registry, RegistryState
@@ -144,3 +145,13 @@ def test_a_deactivated_service_user_stops_scans_with_a_reason(harbour: Harbour) 
     scan.refresh_from_db()
     assert scan.status == "failed"
     assert "deactivated" in scan.message
+
+
+def test_a_layer_beyond_a_limit_is_too_large_and_names_the_setting(harbour: Harbour, settings: Settings) -> None:
+    settings.LAYER_LIMITS = {"LAYER_LIMIT_ENTRIES": 3}
+    two_repositories(harbour, python_layer(("requests", "2.1.0")))
+    del harbour.repositories["team/good"]
+    harbour.connect()
+    scan = harbour.scan()
+    assert harbour.outcomes(scan) == {"team/odd:1.0": "too_large"}
+    assert "LAYER_LIMIT_ENTRIES" in scan.outcomes.get().reason
