@@ -1,5 +1,6 @@
 """What the browser tests scan: small images in the sample registry, advisories for them, and a worker that waits."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -50,17 +51,23 @@ def repositories(count: int = 3) -> dict[str, Repository]:
 
 @dataclass
 class Gate:
-    """Holds the registry's answers about a repository back until it is opened."""
+    """Holds the registry's answer to a request for one blob back until it is opened."""
 
-    repository: str
-    reached: threading.Event = field(default_factory=threading.Event)
+    digest: str
     opened: threading.Event = field(default_factory=threading.Event)
 
     def __call__(self, path: str) -> Reply | None:
-        if f"/{self.repository}/blobs/" in path and not self.opened.is_set():
-            self.reached.set()
+        if path.endswith(self.digest):
             self.opened.wait(DEADLINE_S)
         return None
+
+
+def gate_close(server: FaultyRegistry, repository: str) -> Gate:
+    """From now on the top layer of a repository's image is held back."""
+    kept = server.repositories[repository]
+    manifest = json.loads(kept.documents[kept.tags["1.0"]].body)
+    server.fault = gate = Gate(manifest["layers"][-1]["digest"])
+    return gate
 
 
 @contextmanager
