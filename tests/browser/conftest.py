@@ -30,6 +30,7 @@ from playwright.sync_api import (
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
+from tests.conftest import Cast
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 SWITCHES = [
@@ -82,6 +83,12 @@ def _program(playwright: Playwright) -> str:
     if found is None:
         pytest.skip("NO CHROMIUM: nothing of the pages was tried in a browser (Debian: apt install chromium)")
     return found
+
+
+@pytest.fixture
+def cast(transactional_db: None, cast: Cast) -> Cast:
+    """The cast as the connections of the server and of the worker see it."""
+    return cast
 
 
 @dataclass

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Locator, Page, expect
 from pytest_django.fixtures import Settings
 
@@ -15,12 +14,6 @@ from tests.browser.conftest import Visitors, row
 from tests.browser.harbour import registry_add, registry_serve
 from tests.conftest import Cast
 from tests.faults.conftest import cluster
-
-
-@pytest.fixture
-def cast(transactional_db: None, cast: Cast) -> Cast:
-    """The cast as other connections see it: the server's and the worker's."""
-    return cast
 
 
 def next_scan_words(every: str) -> re.Pattern[str]:

@@ -30,7 +30,7 @@ VIOLATIONS = """addEventListener("securitypolicyviolation",
 
 
 @pytest.fixture
-def harbour(transactional_db: None, cast: Cast) -> Samples:
+def harbour(cast: Cast) -> Samples:
     """Rows that are hard on a layout: long names without a break, large numbers, every outcome of a tag."""
     registry = factories.registry(
         cast.organization, LONG_NAME, last_error="The host did not answer: " + "connection-refused-" * 8
