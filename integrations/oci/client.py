@@ -186,7 +186,7 @@ class RegistryClient:
         return RepositorySource(self, repository_check(repository))
 
     def _sign_in(self, url: httpx.URL) -> None:
-        """Have the challenge answered by a HEAD, so that no blob is asked for twice: first refused, then with a token."""
+        """Have the challenge answered by a HEAD, so that no blob is asked for twice: once refused, then with a token."""
         if self._credentials is None or not isinstance(self._auth, RegistryAuth) or self._auth.is_prepared(url):
             return
         with self._exchange.send("HEAD", url, headers=_IDENTITY) as response:
