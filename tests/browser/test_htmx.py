@@ -70,13 +70,16 @@ def test_progress_is_live_and_polling_stops_when_the_scan_ends(
             expect(progress).to_contain_text("2 of 3 images", timeout=60_000)
             expect(progress).to_contain_text(f"layer {gate.digest[:19]}")
             expect(progress.get_by_role("button", name="Cancel")).to_be_visible()
+            page.get_by_role("link", name="Scans", exact=True).click()
+            expect(row(page, "Connected")).to_contain_text("Running")
             gate.opened.set()
             expect(progress).to_contain_text("3 of 3 images read", timeout=60_000)
-            expect(row(page, "team/app2:1.0")).to_contain_text("Scanned")
+            expect(row(page, "Connected")).to_contain_text("Done")
+            expect(page.locator("#summary")).to_contain_text("3 in 3 repositories")
         asked = len(polls)
         page.clock.run_for(MINUTE_MS)
-        page.get_by_role("link", name="Scans", exact=True).click()
-        expect(row(page, "Connected")).to_contain_text("Done")
+        page.get_by_role("link", name="Tags", exact=True).click()
+        expect(row(page, "team/app2:1.0")).to_contain_text("Scanned")
     assert asked > 1
     assert len(polls) == asked
 

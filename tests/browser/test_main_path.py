@@ -93,7 +93,7 @@ def test_from_an_empty_database_to_the_proof_of_a_finding(
         page.get_by_label("Password or token").fill("sample-secret")
         page.get_by_role("button", name="Test connection").click()
         expect(trace).to_contain_text("Connected as robot. 2 repositories can be read.")
-        page.get_by_role("button", name="Continue").click()
+        page.get_by_role("button", name="Continue", exact=True).click()
 
         expect(page.locator("[aria-current=step]")).to_contain_text("Configuration")
         page.get_by_label("Scan interval").select_option(label="Weekly")
@@ -105,6 +105,8 @@ def test_from_an_empty_database_to_the_proof_of_a_finding(
         with cluster(tmp_path / "log"):
             expect(progress).to_contain_text("2 of 2 images read", timeout=60_000)
         expect(row(page, "team/app0:1.0")).to_contain_text("Scanned")
+        expect(page.locator("#summary")).to_contain_text("2 in 2 repositories")
+        expect(page.locator("#page-stamp")).to_contain_text("2 of 2 tags read")
         proof_follow(page)
 
 
@@ -136,7 +138,7 @@ def test_the_same_works_without_javascript(visitors: Visitors, settings: Setting
         page.get_by_role("button", name="Test connection").click()
         expect(page.locator(".trace")).to_contain_text("What to do:")
         page.get_by_label("Password or token").fill(SAMPLE_PASSWORD)
-        page.get_by_role("button", name="Continue").click()
+        page.get_by_role("button", name="Continue", exact=True).click()
         page.get_by_role("button", name="Connect and scan").click()
         expect(page.locator("#scan-progress")).to_contain_text("Queued")
 
