@@ -8,6 +8,7 @@ Source: OCI distribution specification 1.1, reference section 1.
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, Self
@@ -27,6 +28,7 @@ from .errors import (
     PermissionDenied,
     PolicyViolation,
     RegistryError,
+    Transient,
     Unsupported,
 )
 from .exchange import Exchange, Limits
@@ -186,11 +188,11 @@ class RegistryClient:
         return RepositorySource(self, repository_check(repository))
 
     def _sign_in(self, url: httpx.URL) -> None:
-        """Have the challenge answered by a HEAD, so that no blob is asked for twice: once refused, then with a token."""
+        """Have the challenge answered by a HEAD, so that no blob is asked for twice: refused first, then with a token."""
         if self._credentials is None or not isinstance(self._auth, RegistryAuth) or self._auth.is_prepared(url):
             return
-        with self._exchange.send("HEAD", url, headers=_IDENTITY) as response:
-            response.read()
+        with suppress(Transient):  # the blob's own request is tried again as often as it needs
+            self._exchange.sign_in(url)
 
     def _pages(self, first: httpx.URL, key: str, what: str) -> Iterator[str]:
         """The strings below `key` of each page, following `Link` within the registry's own origin."""

@@ -111,6 +111,15 @@ class Exchange:
         finally:
             response.close()
 
+    def sign_in(self, url: httpx.URL) -> None:
+        """Have the challenge for `url` answered by one HEAD, not following where it leads; its status is no matter."""
+        request = self._http.build_request("HEAD", url, headers={"Accept-Encoding": "identity"})
+        request.extensions = {**request.extensions, BODY_LIMIT: _SMALL}
+        try:
+            self._http.send(request, stream=True, auth=self._auth).close()
+        except httpx.HTTPError as error:
+            raise connection_error(error, url) from error
+
     def pause(self, attempt: int, at_least_s: float = 0.0) -> None:
         """Wait before another attempt: doubled each time, with jitter."""
         backoff = min(self.limits.backoff_s * 2**attempt, self.limits.backoff_max_s)

@@ -23,7 +23,7 @@ class NamesWriter:
         """More paths, in the order of the layer; none may hold a NUL."""
         if paths:
             self._packed.append(
-                self._compressor.compress(("\\0".join(paths) + "\\0").encode("utf-8", "surrogateescape"))
+                self._compressor.compress(("\0".join(paths) + "\0").encode("utf-8", "surrogateescape"))
             )
 
     def packed(self) -> bytes:
@@ -36,7 +36,7 @@ def names_unpack(packed: bytes) -> Iterator[list[str]]:
     rest = b""
     with zstandard.ZstdDecompressor().stream_reader(packed) as reader:
         while data := reader.read(_READ_BYTES):
-            head, nul, rest_of_data = (rest + data).rpartition(b"\\0")
+            head, nul, rest_of_data = (rest + data).rpartition(b"\0")
             rest = rest_of_data
             if nul:
-                yield head.decode("utf-8", "surrogateescape").split("\\0")
+                yield head.decode("utf-8", "surrogateescape").split("\0")
