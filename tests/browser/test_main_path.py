@@ -100,7 +100,7 @@ def test_from_an_empty_database_to_the_proof_of_a_finding(
         page.get_by_role("button", name="Connect and scan").click()
         expect(page.get_by_role("heading", name="Harbour", level=1)).to_be_visible()
         progress = page.locator("#scan-progress")
-        expect(progress).to_contain_text("Queued")
+        expect(progress).to_contain_text("Waiting for a worker")
 
         with cluster(tmp_path / "log"):
             expect(progress).to_contain_text("2 of 2 images read", timeout=60_000)
