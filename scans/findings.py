@@ -8,7 +8,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from scans.models import Severity
+from scans.models import Image, Severity
+from scans.transactions import deadlock_retried
 
 _OPEN = """
 INSERT INTO scans_finding (organization_id, image_id, package_id, vulnerability_id, layer_id, path, severity,
@@ -57,8 +58,7 @@ FROM (
 """
 
 _WINDOW = """
-UPDATE scans_image i SET in_window = w.in_window
-FROM (
+WITH w AS MATERIALIZED (
     SELECT x.id, EXISTS (
         SELECT 1 FROM scans_tagimage ti JOIN scans_tag t ON t.id = ti.tag_id
         JOIN scans_repository r ON r.id = t.repository_id
@@ -68,7 +68,11 @@ FROM (
     WHERE x.organization_id = %(organization)s AND (x.in_window OR x.id IN (
         SELECT ti.image_id FROM scans_tagimage ti JOIN scans_tag t ON t.id = ti.tag_id
         JOIN scans_repository r ON r.id = t.repository_id WHERE r.registry_id = %(registry)s))
-) w WHERE i.id = w.id AND i.in_window <> w.in_window
+), changing AS MATERIALIZED (
+    SELECT i.id, w.in_window FROM scans_image i JOIN w ON w.id = i.id
+    WHERE i.in_window <> w.in_window ORDER BY i.id FOR NO KEY UPDATE OF i
+)
+UPDATE scans_image i SET in_window = c.in_window FROM changing c WHERE i.id = c.id
 """
 
 _COUNT_REGISTRY = """
@@ -87,9 +91,25 @@ FROM (
 ) c WHERE r.id = %(registry)s
 """
 
+_STALE = """
+WITH held AS MATERIALIZED (
+    SELECT i.id FROM scans_image i WHERE i.matched_at IS NOT NULL AND EXISTS (
+        SELECT 1 FROM scans_imagepackage ip WHERE ip.image_id = i.id AND ip.package_id = ANY(%(packages)s))
+    ORDER BY i.id FOR NO KEY UPDATE OF i
+)
+UPDATE scans_image i SET matched_at = NULL FROM held WHERE i.id = held.id
+"""
+
+_REGISTRIES_OF = """
+SELECT DISTINCT g.id, g.organization_id FROM scans_tagimage ti JOIN scans_tag t ON t.id = ti.tag_id
+JOIN scans_repository r ON r.id = t.repository_id JOIN integrations_registry g ON g.id = r.registry_id
+WHERE ti.image_id = ANY(%s) ORDER BY g.id
+"""
+
 _SEVERITIES = {severity.band: severity.value for severity in Severity}
 
 
+@deadlock_retried
 @transaction.atomic
 def findings_derive(image_ids: Sequence[int]) -> None:
     """Opens, updates and closes the findings of the images named, and recounts them."""
@@ -97,26 +117,41 @@ def findings_derive(image_ids: Sequence[int]) -> None:
         return
     values: dict[str, Any] = {"images": sorted(image_ids), **_SEVERITIES}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM scans_image WHERE id = ANY(%(images)s) ORDER BY id FOR UPDATE", values)
+        cursor.execute("SELECT id FROM scans_image WHERE id = ANY(%(images)s) ORDER BY id FOR NO KEY UPDATE", values)
         for statement in (_OPEN, _CLOSE, _COUNT_IMAGES):
             cursor.execute(statement, values)
 
 
+@deadlock_retried
 @transaction.atomic
 def registry_recount(registry_id: int, organization_id: int) -> None:
     """Says anew which images are in a window, and sums the registry's counters up from its images'."""
     values = {"registry": registry_id, "organization": organization_id}
     with connection.cursor() as cursor:
-        cursor.execute("SELECT id FROM integrations_registry WHERE id = %(registry)s FOR UPDATE", values)
+        cursor.execute("SELECT id FROM integrations_registry WHERE id = %(registry)s FOR NO KEY UPDATE", values)
         cursor.execute(_WINDOW, values)
         cursor.execute(_COUNT_REGISTRY, values)
 
 
-def images_with(package_ids: Sequence[int]) -> list[int]:
-    """The images, of any organization, that hold any of the packages: for re-matching after advisories changed."""
+def images_mark_stale(package_ids: Sequence[int]) -> None:
+    """Says of every image that holds any of the packages that its findings are to be derived again.
+
+    It is written with the matches themselves, so that a crash before the findings follow leaves the work to be found.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT DISTINCT image_id FROM scans_imagepackage WHERE package_id = ANY(%s) ORDER BY 1",
-            [list(package_ids)],
-        )
-        return [row[0] for row in cursor.fetchall()]
+        cursor.execute(_STALE, {"packages": list(package_ids)})
+
+
+def images_stale() -> list[int]:
+    """The images whose findings do not follow their packages' matches yet."""
+    rows = Image.objects.filter(matched_at=None).exclude(analysed_at=None)
+    return list(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def registries_recount(image_ids: Sequence[int]) -> None:
+    """Recounts every registry that a tag of any of the images is in."""
+    with connection.cursor() as cursor:
+        cursor.execute(_REGISTRIES_OF, [list(image_ids)])
+        found = cursor.fetchall()
+    for registry_id, organization_id in found:
+        registry_recount(registry_id, organization_id)

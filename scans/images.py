@@ -24,10 +24,11 @@ from scans.engine.inventory import LayerSlot, inventory_assemble
 from scans.engine.layers import ANALYSER_VERSION
 from scans.engine.model import Inventory
 from scans.findings import findings_derive
-from scans.inventories import inventory_store, storable
+from scans.inventories import bounded, inventory_store, storable
 from scans.matching import packages_match
 from scans.models import Image, ImageLayer, Layer, LayerState, Scan
 from scans.reading import LayerRead, layer_analyse
+from scans.transactions import deadlock_retried
 
 WAIT_S = 0.1
 SETTLED = (LayerState.READ, LayerState.UNREAD)
@@ -62,11 +63,19 @@ def image_read(scan: Scan, source: ImageSource, resolved: ResolvedImage, referen
     image = _image_store(scan.organization, resolved, reference, size_bytes)
     layers = _layers_read(scan, source, resolved, image)
     inventory = _assemble(resolved, layers)
-    written = inventory_store(image, inventory, analyser_version=ANALYSER_VERSION)
+    written = inventory_store(image, inventory)
     packages_match(written.unmatched)
-    findings_derive([image.pk])
+    _findings_store(image)
     image.refresh_from_db()
     return ImageRead(image, tuple(layer for layer in layers.values() if layer.state == LayerState.UNREAD))
+
+
+@deadlock_retried
+@transaction.atomic
+def _findings_store(image: Image) -> None:
+    """The last step: from here on the image counts as read, and nothing is asked for it again."""
+    findings_derive([image.pk])
+    Image.objects.filter(pk=image.pk).update(analyser_version=ANALYSER_VERSION)
 
 
 @transaction.atomic
@@ -76,8 +85,8 @@ def _image_store(organization: Organization, resolved: ResolvedImage, reference:
         organization=organization,
         digest=manifest.digest,
         defaults={
-            "media_type": manifest.media_type[:120],
-            "platform": str(resolved.platform)[:60],
+            "media_type": bounded(manifest.media_type, 120),
+            "platform": bounded(str(resolved.platform), 60),
             "size_bytes": size_bytes,
             "built_at": config.created,
             "reference": reference[:600],
@@ -86,7 +95,10 @@ def _image_store(organization: Organization, resolved: ResolvedImage, reference:
     Layer.objects.bulk_create(
         (
             Layer(
-                organization=organization, digest=layer.digest, media_type=layer.media_type[:120], size_bytes=layer.size
+                organization=organization,
+                digest=layer.digest,
+                media_type=bounded(layer.media_type, 120),
+                size_bytes=layer.size,
             )
             for layer in sorted({layer.digest: layer for layer in manifest.layers}.values(), key=lambda row: row.digest)
         ),

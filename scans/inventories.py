@@ -28,15 +28,18 @@ class InventoryWritten:
     unmatched: tuple[int, ...]
 
 
-def inventory_store(image: Image, inventory: Inventory, *, analyser_version: str) -> InventoryWritten:
-    """Replaces what is kept of `image`'s content by `inventory`, in one transaction."""
+def inventory_store(image: Image, inventory: Inventory) -> InventoryWritten:
+    """Replaces what is kept of `image`'s content by `inventory`, in one transaction.
+
+    The image counts as read (`analyser_version`) only once its findings are derived: see scans.images.
+    """
     rows = packages_upsert((item.package for item in inventory.packages), inventory.distribution)
     layers = dict(Layer.objects.filter(image_layers__image=image).values_list("digest", "pk"))
     with transaction.atomic():
-        Image.objects.select_for_update().get(pk=image.pk)
+        Image.objects.select_for_update(no_key=True).get(pk=image.pk)
         image.image_packages.all().delete()
         found = {
-            (rows[identity_of(item.package, inventory.distribution)].pk, item.package.path[:PATH_LENGTH]): item
+            (rows[identity_of(item.package, inventory.distribution)].pk, bounded(item.package.path, PATH_LENGTH)): item
             for item in inventory.packages
         }
         ImagePackage.objects.bulk_create(
@@ -45,7 +48,7 @@ def inventory_store(image: Image, inventory: Inventory, *, analyser_version: str
                     image=image,
                     package_id=package_id,
                     layer_id=layers.get(item.layer),
-                    path=storable(path),
+                    path=path,
                     licenses=[storable(text) for text in item.package.licenses],
                     owned_by=storable(item.owned_by)[:NAME_LENGTH],
                 )
@@ -53,7 +56,7 @@ def inventory_store(image: Image, inventory: Inventory, *, analyser_version: str
             ),
             batch_size=BATCH,
         )
-        _summary_store(image, inventory, package_count=len({key[0] for key in found}), version=analyser_version)
+        _summary_store(image, inventory, package_count=len({key[0] for key in found}))
     unmatched = tuple({row.pk for row in rows.values() if row.matched_at is None})
     return InventoryWritten(len(found), unmatched)
 
@@ -95,11 +98,11 @@ def identity_of(package: EnginePackage, distribution: Distribution | None) -> Id
     return (
         package.type,
         release_of(distribution) if is_os else "",
-        storable(package.name)[:NAME_LENGTH],
-        storable(package.version)[:NAME_LENGTH],
-        storable(package.arch)[:40],
-        storable(package.source_name)[:NAME_LENGTH],
-        storable(package.source_version)[:NAME_LENGTH],
+        bounded(package.name),
+        bounded(package.version),
+        bounded(package.arch, 40),
+        bounded(package.source_name),
+        bounded(package.source_version),
         package.third_party,
     )
 
@@ -131,7 +134,7 @@ def engine_distribution(row: Package) -> Distribution | None:
     return Distribution(**{**row.distribution, "id_like": ()}) if row.distribution else None
 
 
-def _summary_store(image: Image, inventory: Inventory, *, package_count: int, version: str) -> None:
+def _summary_store(image: Image, inventory: Inventory, *, package_count: int) -> None:
     distribution = inventory.distribution
     image.os_family = storable(distribution.family)[:40] if distribution else ""
     image.os_version = storable(distribution.version)[:60] if distribution else ""
@@ -140,7 +143,8 @@ def _summary_store(image: Image, inventory: Inventory, *, package_count: int, ve
     image.unread = [{name: storable(value) for name, value in asdict(item).items()} for item in inventory.unread]
     image.state = ImageState.COMPLETE if inventory.complete else ImageState.PARTIAL
     image.package_count = package_count
-    image.analyser_version = version
+    image.analyser_version = ""
+    image.matched_at = None
     image.analysed_at = timezone.now()
     image.save(
         update_fields=[
@@ -153,6 +157,7 @@ def _summary_store(image: Image, inventory: Inventory, *, package_count: int, ve
             "package_count",
             "analyser_version",
             "analysed_at",
+            "matched_at",
         ]
     )
 
@@ -195,6 +200,11 @@ def _package_row(package: EnginePackage, identity: Identity, distribution: Distr
         purl=storable(purl_of(package, distribution))[:1000],
         distribution=facts,
     )
+
+
+def bounded(text: str, size_bytes: int = NAME_LENGTH) -> str:
+    """Storable text of at most so many bytes, so that it fits an index row whatever its script."""
+    return storable(text).encode()[:size_bytes].decode(errors="ignore")
 
 
 def storable(value: str) -> str:

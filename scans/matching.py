@@ -4,8 +4,8 @@ It never reads an image; findings follow in scans.findings.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -16,8 +16,10 @@ from scans.engine.matching import PackageMatches, package_matches
 from scans.engine.osv import Advisory as EngineAdvisory
 from scans.engine.osv import Affected, Match, advisory_parse, vulnerability_ids
 from scans.engine.severity import rate
+from scans.findings import images_mark_stale
 from scans.inventories import engine_distribution, engine_package
 from scans.models import Advisory, AdvisoryAffected, Package, PackageKey, PackageMatch, Severity, Vulnerability
+from scans.transactions import advisories_locked, deadlock_retried
 
 BATCH = 500
 MAX_AFFECTED = 200
@@ -42,10 +44,6 @@ def packages_match(package_ids: Iterable[int]) -> None:
     ids = sorted(set(package_ids))
     for start in range(0, len(ids), BATCH):
         _batch_match(ids[start : start + BATCH])
-
-
-def packages_unmatched() -> Iterator[int]:
-    return Package.objects.filter(matched_at=None).values_list("pk", flat=True).iterator()
 
 
 def packages_touched(keys: Iterable[Key]) -> list[int]:
@@ -81,23 +79,25 @@ def candidates_for(keys: Iterable[Key]) -> Candidates:
     return found
 
 
+@deadlock_retried
+@transaction.atomic
 def _batch_match(ids: Sequence[int]) -> None:
+    """Locks first, then reads the advisories: what a sync commits later finds the packages matched and matches anew."""
+    advisories_locked(shared=True)
+    packages = list(Package.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"))
     keys = PackageKey.objects.filter(package_id__in=ids).values_list("ecosystem", "name").distinct()
     candidates = candidates_for(keys)
-    with transaction.atomic():
-        packages = list(Package.objects.select_for_update(of=("self",)).filter(pk__in=ids).order_by("pk"))
-        results = {
-            row.pk: package_matches(engine_package(row), engine_distribution(row), candidates) for row in packages
-        }
-        found = [match for result in results.values() for match in result.matches]
-        vulnerabilities = vulnerabilities_ensure(match.vulnerability_id for match in found)
-        _matches_store(results, vulnerabilities, sources_of(candidates))
-        _describe(set(vulnerabilities.values()))
-        now = timezone.now()
-        for row in packages:
-            row.unmatchable = list(results[row.pk].unmatchable[:50])
-            row.matched_at = now
-        Package.objects.bulk_update(packages, ["unmatchable", "matched_at"])
+    results = {row.pk: package_matches(engine_package(row), engine_distribution(row), candidates) for row in packages}
+    found = [match for result in results.values() for match in result.matches]
+    vulnerabilities = vulnerabilities_ensure(match.vulnerability_id for match in found)
+    _matches_store(results, vulnerabilities, sources_of(candidates))
+    _describe(set(vulnerabilities.values()))
+    now = timezone.now()
+    for row in packages:
+        row.unmatchable = list(results[row.pk].unmatchable[:50])
+        row.matched_at = now
+    Package.objects.bulk_update(packages, ["unmatchable", "matched_at"])
+    images_mark_stale(ids)
 
 
 def vulnerabilities_ensure(identifiers: Iterable[str]) -> dict[str, int]:
@@ -172,7 +172,7 @@ def _describe(vulnerability_ids: set[int]) -> None:
     records = Advisory.objects.filter(record_id__in=set().union(*cited.values())).values_list("record_id", "record")
     parsed = {record_id: advisory_parse(record) for record_id, record in records.iterator()}
     # Locked in one order, so that two workers that describe the same vulnerabilities cannot block each other.
-    vulnerabilities = list(Vulnerability.objects.select_for_update().filter(pk__in=cited).order_by("pk"))
+    vulnerabilities = list(Vulnerability.objects.select_for_update(no_key=True).filter(pk__in=cited).order_by("pk"))
     for row in vulnerabilities:
         advisories = sorted(
             (parsed[record_id] for record_id in cited[row.pk] if record_id in parsed), key=_telling_first
@@ -208,9 +208,10 @@ def _telling_first(advisory: EngineAdvisory) -> tuple[bool, str]:
 
 
 def moment_of(text: str) -> datetime | None:
-    """An advisory's time; None for nonsense and for years that stand for "unknown"."""
+    """An advisory's time in UTC; None for nonsense and for years that stand for "unknown"."""
     try:
         moment = parse_datetime(text)
-    except ValueError:
+        in_utc = moment.astimezone(UTC) if moment and moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment and moment.tzinfo and moment.year > 1970 else None
+    return in_utc if in_utc and 1970 < in_utc.year < 9000 else None

@@ -20,9 +20,10 @@ from scans.engine.ecosystems import base_ecosystem
 from scans.engine.errors import AdvisoryError
 from scans.engine.osv import Advisory as EngineAdvisory
 from scans.engine.osv import advisory_parse
-from scans.findings import findings_derive, images_with, registry_recount
+from scans.findings import findings_derive, images_stale, registries_recount
 from scans.matching import Key, moment_of, packages_match, packages_touched
-from scans.models import Advisory, AdvisoryAffected, AdvisorySource, Repository
+from scans.models import Advisory, AdvisoryAffected, AdvisorySource, Package
+from scans.transactions import advisories_locked, deadlock_retried
 
 BATCH = 500
 IMAGES_BATCH = 50
@@ -63,32 +64,34 @@ def advisories_load(location: Path, *, ecosystems: Sequence[str] = ()) -> SyncRe
 
     Raises FeedError where the location cannot be read: sources keep what they had, and say what went wrong.
     """
-    result, touched = SyncResult(), set[Key]()
+    result = SyncResult()
     started = timezone.now()
     records = _parse_all(records_read(location), {name.lower() for name in ecosystems}, result)
     try:
         while batch := list(islice(records, BATCH)):
-            touched |= _batch_store(batch, result)
+            _batch_store(batch, result)
     except FeedError as error:
         _sources_failed(result, ecosystems, str(error), started)
+        rematch()
         raise
     _sources_store(result, str(location), started)
-    packages = packages_touched(touched)
-    result.packages_matched = len(packages)
-    result.images_updated = rematch(packages)
+    result.packages_matched, result.images_updated = rematch()
     return result
 
 
-def rematch(package_ids: Sequence[int]) -> int:
-    """Matches packages again and brings the findings of all images that hold them up to date; returns how many."""
-    packages_match(package_ids)
-    images = images_with(package_ids)
+def rematch() -> tuple[int, int]:
+    """Matches every package that is not matched with today's advisories, and derives the findings that follow.
+
+    What is left to do is kept in the rows themselves, so that it may be broken off and called again at any time.
+    Returns how many packages were matched and how many images brought up to date.
+    """
+    packages = list(Package.objects.filter(matched_at=None).order_by("pk").values_list("pk", flat=True))
+    packages_match(packages)
+    images = images_stale()
     for start in range(0, len(images), IMAGES_BATCH):
         findings_derive(images[start : start + IMAGES_BATCH])
-    registries = Repository.objects.filter(tags__tag_images__image_id__in=images).distinct()
-    for registry_id, organization_id in sorted(set(registries.values_list("registry_id", "registry__organization_id"))):
-        registry_recount(registry_id, organization_id)
-    return len(images)
+    registries_recount(images)
+    return len(packages), len(images)
 
 
 def _parse_all(records: Iterable[RawRecord], wanted: set[str], result: SyncResult) -> Iterator[_Parsed]:
@@ -97,14 +100,16 @@ def _parse_all(records: Iterable[RawRecord], wanted: set[str], result: SyncResul
         if not problem:
             try:
                 advisory = advisory_parse(raw.record)
+                record = _storable(raw.record)
             except AdvisoryError as error:
                 problem = error.message
+            except RecursionError:
+                problem = "It is nested too deeply."
             else:
                 source = _source_of(advisory, wanted)
                 if source:
                     result.sources[source].read += 1
-                    content = hashlib.sha256(raw.content).hexdigest()
-                    yield _Parsed(advisory, dict(raw.record), source, content)  # type: ignore[call-overload]  # a dict
+                    yield _Parsed(advisory, record, source, hashlib.sha256(raw.content).hexdigest())
                 continue
         result.sources[_source_of_origin(raw.origin, result)].rejected.append(f"{raw.origin}: {problem}")
 
@@ -124,12 +129,26 @@ def _source_of(advisory: EngineAdvisory, wanted: set[str]) -> str:
     return names[0][:60] if names else ("" if wanted else OTHER)
 
 
+@deadlock_retried
 @transaction.atomic
-def _batch_store(batch: list[_Parsed], result: SyncResult) -> set[Key]:
-    """Writes the records that are new or changed; returns the (ecosystem, name) keys they spoke or speak of."""
-    latest = {item.advisory.id[:120]: item for item in batch}
-    known = dict(Advisory.objects.filter(record_id__in=latest).values_list("record_id", "content"))
-    changed = {name: item for name, item in latest.items() if known.get(name) != item.content}
+def _batch_store(batch: list[_Parsed], result: SyncResult) -> None:
+    """Writes the records that are new or changed, and marks the packages they spoke or speak of as not matched.
+
+    Of several copies of a record the one modified last counts.
+    """
+    advisories_locked(shared=False)
+    latest: dict[str, _Parsed] = {}
+    for item in batch:
+        other = latest.get(item.advisory.id)
+        if other is None or not _is_older(item, moment_of(other.advisory.modified)):
+            latest[item.advisory.id] = item
+    stored = Advisory.objects.filter(record_id__in=latest).values_list("record_id", "content", "modified_at")
+    known = {record_id: (content, modified_at) for record_id, content, modified_at in stored}
+    changed = {
+        name: item
+        for name, item in latest.items()
+        if name not in known or (known[name][0] != item.content and not _is_older(item, known[name][1]))
+    }
     for name, item in latest.items():
         counts = result.sources[item.source]
         counts.written += name in changed
@@ -138,7 +157,7 @@ def _batch_store(batch: list[_Parsed], result: SyncResult) -> set[Key]:
         if modified and (counts.newest_modified is None or modified > counts.newest_modified):
             counts.newest_modified = modified
     if not changed:
-        return set()
+        return
     sources = {
         name: AdvisorySource.objects.get_or_create(name=name)[0] for name in {i.source for i in changed.values()}
     }
@@ -170,7 +189,13 @@ def _batch_store(batch: list[_Parsed], result: SyncResult) -> set[Key]:
         (AdvisoryAffected(advisory_id=pk, ecosystem=ecosystem, name=name) for pk, ecosystem, name in sorted(speaks)),
         batch_size=5000,
     )
-    return touched | {(ecosystem, name) for _, ecosystem, name in speaks}
+    touched |= {(ecosystem, name) for _, ecosystem, name in speaks}
+    Package.objects.filter(pk__in=packages_touched(touched)).update(matched_at=None)
+
+
+def _is_older(item: _Parsed, modified_at: datetime | None) -> bool:
+    modified = moment_of(item.advisory.modified)
+    return modified is not None and modified_at is not None and modified < modified_at
 
 
 def _advisory_row(name: str, item: _Parsed, source: AdvisorySource) -> Advisory:
@@ -179,7 +204,7 @@ def _advisory_row(name: str, item: _Parsed, source: AdvisorySource) -> Advisory:
         record_id=name,
         source=source,
         content=item.content,
-        record=_storable(item.record),
+        record=item.record,
         modified_at=moment_of(item.advisory.modified),
         published_at=moment_of(item.advisory.published),
         withdrawn_at=(withdrawn or timezone.now()) if item.advisory.withdrawn else None,

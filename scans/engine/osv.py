@@ -35,7 +35,7 @@ MAX_NAME = 1_024
 UNKNOWN_TIME = "1970-01-01T00:00:00Z"
 """Stands for a withdrawal whose time is nonsense: the record is withdrawn all the same."""
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,254}")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,119}")
 _CVE_AT_END = re.compile(r"(?:^|-)(CVE-[0-9]{4}-[0-9]{4,19})$", re.IGNORECASE | re.ASCII)
 _LISTS_CVES_AS_RELATED = re.compile(r"RH[SBE]A-|AL[SBE]A-|RLSA-|RXSA-|SUSE-|openSUSE-|MGASA-|PHSA-")
 _FIXES_BUGS = re.compile(r"RH[BE]A-|AL[BE]A-|RL[BE]A-|(?:open)?SUSE-[RFO]U-")
