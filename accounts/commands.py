@@ -11,6 +11,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import OperationalError
 
+logger = logging.getLogger(__name__)
+
 
 class Exit(IntEnum):
     """0 done; 1 `--fail-on` reached; 2 wrong usage or reference; 3 image, registry or feed not wholly readable."""
@@ -38,7 +40,13 @@ class PortwardenCommand(BaseCommand):
         logging.getLogger("django-q").setLevel(logging.WARNING)  # that a task was queued is no news here
         if self.needs_database:
             database_ready()
-        exit_code = self.run(**options)
+        try:
+            exit_code = self.run(**options)
+        except CommandError:
+            raise
+        except Exception as error:  # the command's shell: 1 would say that --fail-on was reached
+            logger.exception("the command failed")
+            raise CommandFailed(f"Unexpected error: {type(error).__name__}: {error}", Exit.UNREADABLE) from error
         if exit_code != Exit.DONE:
             raise SystemExit(int(exit_code))
 

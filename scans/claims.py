@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from django.conf import settings
-from django.db import close_old_connections, connection, transaction
+from django.db import DatabaseError, close_old_connections, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -28,8 +28,12 @@ def worker_name() -> str:
 
 @contextmanager
 def lease_kept() -> Iterator[None]:
-    """Renews every claim of this worker from a thread of its own until the block ends."""
+    """Renews every claim of this worker from a thread of its own until the block ends.
+
+    Claims that an earlier, failed task of this process left behind are given up first, or they would be renewed too.
+    """
     name, stop = worker_name(), threading.Event()
+    leftovers_release(name)
     thread = threading.Thread(target=_renew_until, args=(name, stop), name="lease", daemon=True)
     thread.start()
     try:
@@ -89,6 +93,27 @@ def layer_release(layer_id: int) -> None:
     )
 
 
+def leftovers_release(name: str) -> None:
+    """Makes all that `name` still holds free to be taken by anyone."""
+    ended = timezone.now() - timedelta(seconds=1)
+    Scan.objects.filter(claimed_by=name, status=ScanStatus.RUNNING).update(lease_until=ended)
+    ScanJob.objects.filter(claimed_by=name, state=JobState.RUNNING).update(lease_until=ended)
+    Layer.objects.filter(claimed_by=name, state=LayerState.READING).update(
+        state=LayerState.PENDING, claimed_by="", lease_until=None
+    )
+
+
+def work_is_waiting(scan: Scan) -> bool:
+    """Whether a running scan has something that nobody works on, and nobody live is at work to come to it."""
+    if scan.status == ScanStatus.QUEUED:
+        return True
+    if scan.discovered_at is None:
+        return Scan.objects.filter(_abandoned(Scan), pk=scan.pk).exists()
+    jobs = ScanJob.objects.filter(scan=scan)
+    live = jobs.filter(state=JobState.RUNNING).exclude(_abandoned(ScanJob)).exists()
+    return not live and jobs.exclude(state=JobState.DONE).exists()
+
+
 def _abandoned(model: type[Scan] | type[ScanJob] | type[Layer]) -> Q:
     """Rows whose lease ended or whose worker is dead (only workers of this machine can be known to be)."""
     names = (
@@ -126,8 +151,11 @@ def _lease_end() -> datetime:
 def _renew_until(name: str, stop: threading.Event) -> None:
     try:
         while not stop.wait(settings.SCAN_LEASE_S / 3):
-            close_old_connections()
-            _renew(name)
+            try:
+                close_old_connections()
+                _renew(name)
+            except DatabaseError:
+                connection.close()  # tried again at the next turn, well before the lease ends
     finally:
         connection.close()
 

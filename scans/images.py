@@ -61,7 +61,7 @@ def image_read(scan: Scan, source: ImageSource, resolved: ResolvedImage, referen
             permanent=True,
         )
     image = _image_store(scan.organization, resolved, reference, size_bytes)
-    layers = _layers_read(scan, source, resolved, image)
+    layers = _layers_read(scan, source, resolved)
     inventory = _assemble(resolved, layers)
     written = inventory_store(image, inventory)
     packages_match(written.unmatched)
@@ -119,10 +119,9 @@ def _layer_rows(organization: Organization, layers: Sequence[Descriptor]) -> dic
     return {row.digest: row for row in Layer.objects.filter(organization=organization, digest__in=digests)}
 
 
-def _layers_read(scan: Scan, source: ImageSource, resolved: ResolvedImage, image: Image) -> dict[str, Layer]:
+def _layers_read(scan: Scan, source: ImageSource, resolved: ResolvedImage) -> dict[str, Layer]:
     """All layers of the image settled: read here, or by another worker meanwhile, or before."""
     descriptors = {layer.digest: layer for layer in resolved.manifest.layers}
-    diff_ids = dict(zip((layer.digest for layer in resolved.manifest.layers), resolved.config.diff_ids, strict=False))
     while True:
         rows = _layer_rows(scan.organization, list(descriptors.values()))
         open_rows = [row for row in rows.values() if not _is_settled(row)]
@@ -131,8 +130,7 @@ def _layers_read(scan: Scan, source: ImageSource, resolved: ResolvedImage, image
         claimed = [
             row
             for row in open_rows
-            if layer_claim(row.pk, ANALYSER_VERSION)
-            and _read_one(scan, source, row, descriptors[row.digest], diff_ids.get(row.digest))
+            if layer_claim(row.pk, ANALYSER_VERSION) and _read_one(scan, source, row, descriptors[row.digest])
         ]
         if not claimed:
             time.sleep(WAIT_S)  # another worker is at it: its lease, renewed while it lives, bounds the wait
@@ -142,15 +140,14 @@ def _is_settled(row: Layer) -> bool:
     return row.state in SETTLED and row.analyser_version == ANALYSER_VERSION
 
 
-def _read_one(scan: Scan, source: ImageSource, row: Layer, descriptor: Descriptor, diff_id: str | None) -> bool:
+def _read_one(scan: Scan, source: ImageSource, row: Layer, descriptor: Descriptor) -> bool:
     """Fetches, analyses and stores one claimed layer; gives the claim back where the registry failed."""
     Scan.objects.filter(pk=scan.pk).update(current=f"layer {descriptor.digest[:19]}…, {descriptor.size:,} bytes")
     try:
-        read = layer_analyse(source, descriptor, diff_id)
+        _layer_store(row, layer_analyse(source, descriptor))
     except BaseException:
         layer_release(row.pk)
         raise
-    _layer_store(row, read)
     Scan.objects.filter(pk=scan.pk).update(
         blobs_fetched=F("blobs_fetched") + 1, bytes_fetched=F("bytes_fetched") + descriptor.size
     )
@@ -175,14 +172,26 @@ def _layer_store(row: Layer, read: LayerRead) -> None:
 
 
 def _assemble(resolved: ResolvedImage, layers: dict[str, Layer]) -> Inventory:
-    return inventory_assemble([_slot(layers[layer.digest]) for layer in resolved.manifest.layers])
+    diff_ids = resolved.config.diff_ids
+    return inventory_assemble(
+        [
+            _slot(layers[layer.digest], diff_ids[number] if number < len(diff_ids) else "")
+            for number, layer in enumerate(resolved.manifest.layers)
+        ]
+    )
 
 
-def _slot(row: Layer) -> LayerSlot:
-    """What is kept of a layer. One whose analysis cannot be decoded goes back to be read again; the image fails now."""
+def _slot(row: Layer, diff_id: str) -> LayerSlot:
+    """What is kept of a layer, if it is the one that the image's configuration names.
+
+    A layer whose analysis cannot be decoded goes back to be read again; the image fails now.
+    """
     try:
         analysis = analysis_load(bytes(row.analysis)) if row.analysis else None
     except AnalysisUnreadable:
         Layer.objects.filter(pk=row.pk).update(state=LayerState.PENDING, analysis=b"")
         raise
+    if analysis is not None and diff_id and analysis.diff_id != diff_id:
+        reason = f"The layer's content is {analysis.diff_id}, but the image's configuration names {diff_id}."
+        return LayerSlot(digest=row.digest, analysis=None, error=reason)
     return LayerSlot(digest=row.digest, analysis=analysis, error=row.reason)

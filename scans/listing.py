@@ -3,8 +3,9 @@
 Only a complete listing ever marks something as gone; an error of one repository leaves the others alone.
 """
 
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from fnmatch import fnmatchcase
@@ -15,13 +16,16 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from integrations.models import Registry
-from integrations.oci.errors import RegistryError
+from integrations.oci.errors import NotFound, RegistryError
 from integrations.providers.base import Provider, TagInfo, TagList
 from scans.engine.layers import ANALYSER_VERSION
 from scans.models import ImageState, Outcome, Repository, Scan, ScanJob, Tag, TagImage, TagOutcome
 from scans.outcomes import LASTING, next_try, outcome_of_error
 
 SIGNATURE_TAG = re.compile(r"sha256-[0-9a-f]{64}(\.(sig|att|sbom))?")
+TAG_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+REPOSITORY_NAME_LENGTH = 255
+SCANNED_BY_LENGTH = 200
 BATCH = 1000
 
 
@@ -34,8 +38,8 @@ class Planned:
     reason: str = ""
 
 
-def repositories_list(scan: Scan, provider: Provider) -> list[str]:
-    """The repositories to look into, sorted. After a listing that broke off, those known before are looked into too.
+def repositories_list(scan: Scan, provider: Provider) -> dict[str, bool]:
+    """The repositories to look into, sorted: those listed (True), and those known before that the list lacks (False).
 
     Raises RegistryError when nothing at all could be listed.
     """
@@ -47,15 +51,20 @@ def repositories_list(scan: Scan, provider: Provider) -> list[str]:
         if not names:
             raise
         problem = f"The list of repositories broke off after {len(names)}: {error}"
+    odd = {name for name in names if not _is_repository_name(name)}
+    if odd:
+        problem = " ".join(filter(None, [problem, f"{len(odd)} listed names are no repository names; left out."]))
     scan.listing_complete = not problem
-    if problem:
-        scan.message = problem
-        names.update(registry.repositories.filter(gone_at=None).values_list("name", flat=True))
-    else:
-        _repositories_mark_gone(registry, names)
+    scan.message = problem
+    names -= odd
     scan.repositories_seen = len(names)
     scan.save(update_fields=["listing_complete", "repositories_seen", "message"])
-    return sorted(name for name in names if repository_wanted(registry, name))
+    registry.repositories.filter(name__in=names).exclude(gone_at=None).update(gone_at=None)
+    chosen_by_hand = bool(registry.config.get("repositories"))
+    known = set() if chosen_by_hand else set(registry.repositories.filter(gone_at=None).values_list("name", flat=True))
+    wanted = {name for name in names | known if repository_wanted(registry, name)}
+    _repositories_leave_out(registry, wanted)
+    return {name: name in names for name in sorted(wanted)}
 
 
 def repository_wanted(registry: Registry, name: str) -> bool:
@@ -63,15 +72,26 @@ def repository_wanted(registry: Registry, name: str) -> bool:
     return _wanted(name, registry.include_repositories, registry.exclude_repositories)
 
 
-def repository_list(scan: Scan, provider: Provider, name: str) -> None:
-    """Lists one repository's tags and writes an outcome for each of them; a failure is an outcome too."""
+def repository_list(scan: Scan, provider: Provider, name: str, *, is_listed: bool) -> None:
+    """Lists one repository's tags and writes an outcome for each of them; a failure is an outcome too.
+
+    A repository is gone when a complete list lacks it *and* the registry says so of it by name; either alone says
+    little, since rights that were taken away look the same.
+    """
     repository, _ = Repository.objects.get_or_create(registry=scan.registry, name=name)
     try:
         listed = provider.newest_tags(name, scan.registry.max_tags, known=_dates_known(repository))
+    except NotFound as error:
+        if scan.listing_complete and not is_listed:
+            Repository.objects.filter(pk=repository.pk).update(gone_at=timezone.now())
+        elif repository.tags.filter(in_window=True).exists() or scan.registry.config.get("repositories"):
+            _listing_failed(scan, repository, error)
+        return  # a listed repository without any tag: some registries answer 404 for an empty one
     except RegistryError as error:
         _listing_failed(scan, repository, error)
         return
-    planned = tags_plan(scan.registry, listed)
+    before = set(repository.tags.filter(in_window=True).values_list("name", flat=True))
+    planned = tags_plan(scan.registry, listed, before)
     with transaction.atomic():
         tags = _tags_store(repository, listed, planned)
         _outcomes_store(scan, repository, planned, tags)
@@ -83,22 +103,41 @@ def _dates_known(repository: Repository) -> dict[str, datetime | None]:
     return dict(repository.tags.filter(looked_at).exclude(digest="").values_list("digest", "pushed_at"))
 
 
-def tags_plan(registry: Registry, listed: TagList) -> list[Planned]:
-    """Decides for each tag, newest first, whether it is in the window; `pending` stands for those that are."""
+def tags_plan(registry: Registry, listed: TagList, in_window_before: Container[str] = ()) -> list[Planned]:
+    """Decides for each tag, newest first, whether it is in the window; `pending` stands for those that are.
+
+    A tag that the registry would not speak of this time keeps its place: a hiccup must not push it out.
+    """
     planned, room = [], registry.max_tags
     for info in listed.tags:
+        if not TAG_NAME.fullmatch(info.name):
+            continue  # no tag by the grammar of the protocol: nothing could be asked by this name
         if SIGNATURE_TAG.fullmatch(info.name):
             reason = "A signature, attestation or SBOM stored beside an image, not an image."
             planned.append(Planned(info, Outcome.UNSUPPORTED, reason))
         elif not _wanted(info.name, registry.include_tags, registry.exclude_tags):
             planned.append(Planned(info, Outcome.EXCLUDED, "Left out by the registry's tag patterns."))
+        elif _is_unanswered(info, listed) and info.name in in_window_before:
+            room = max(0, room - 1)
+            reason = "The registry would not say what the tag points at; what was known of it stays."
+            planned.append(Planned(info, Outcome.FAILED, reason))
         elif room == 0:
             reason = f"Older than the newest {registry.max_tags} tags of its repository."
+            if not listed.complete and info.digest is None:
+                reason = f"Its name sorts low, so it was not asked for its date. {listed.note}"
             planned.append(Planned(info, Outcome.OUT_OF_WINDOW, reason))
         else:
             room -= 1
             planned.append(Planned(info, Outcome.PENDING))
     return planned
+
+
+def _is_unanswered(info: TagInfo, listed: TagList) -> bool:
+    return not listed.complete and info.digest is None and info.date_source == ""
+
+
+def _is_repository_name(name: str) -> bool:
+    return len(name) <= REPOSITORY_NAME_LENGTH and name.isascii() and name.isprintable()
 
 
 def _wanted(name: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
@@ -107,16 +146,18 @@ def _wanted(name: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
     return not any(fnmatchcase(name, pattern) for pattern in exclude)
 
 
-def _repositories_mark_gone(registry: Registry, names: set[str]) -> None:
-    now = timezone.now()
-    registry.repositories.filter(gone_at=None).exclude(name__in=names).update(gone_at=now)
-    registry.repositories.filter(name__in=names).exclude(gone_at=None).update(gone_at=None)
+def _repositories_leave_out(registry: Registry, wanted: set[str]) -> None:
+    """Repositories that patterns (or the list given by hand) leave out have no tag in the window any more."""
+    left_out = registry.repositories.exclude(name__in=wanted)
+    Tag.objects.filter(repository__in=left_out, in_window=True).update(
+        in_window=False, last_outcome=Outcome.EXCLUDED, last_reason="Its repository is left out by the pull settings."
+    )
 
 
 def _listing_failed(scan: Scan, repository: Repository, error: RegistryError) -> None:
     """Tags known before keep all they had; this scan says of each in the window why it was not looked at."""
     outcome, reason = outcome_of_error(error)
-    if outcome is Outcome.UNSUPPORTED:
+    if outcome in LASTING:
         outcome = Outcome.FAILED
     tags = list(repository.tags.filter(in_window=True, gone_at=None))
     retry = next_try(scan.registry, error)
@@ -171,7 +212,7 @@ def _tag_row(repository: Repository, plan: Planned, now: datetime) -> Tag:
         pushed_at=info.pushed_at,
         date_source=info.date_source,
         position=info.position,
-        in_window=plan.outcome is Outcome.PENDING,
+        in_window=plan.outcome in (Outcome.PENDING, Outcome.FAILED),
         listed_at=now,
         gone_at=None,
     )
@@ -197,7 +238,7 @@ def _outcomes_store(scan: Scan, repository: Repository, planned: list[Planned], 
             tag.last_outcome, tag.last_reason = row.outcome, row.reason
         elif is_settled(tag, scan.registry):
             _repeat(row, tag, is_partial=tag.pk in partial)
-            tag.last_outcome = row.outcome
+            tag.last_outcome, tag.last_reason = row.outcome, row.reason
         else:
             row.job = _job(scan, repository, tag)
         rows.append(row)
@@ -215,8 +256,10 @@ def is_settled(tag: Tag, registry: Registry) -> bool:
 
 
 def scanned_by(registry: Registry) -> str:
-    """What a reading depends on besides the bytes."""
-    return f"{ANALYSER_VERSION} {','.join(platforms_of(registry))}"[:200]
+    """What a reading depends on besides the bytes: analyser, limits, platforms."""
+    limits = ",".join(f"{name}={value}" for name, value in sorted(settings.LAYER_LIMITS.items()))
+    told = f"{ANALYSER_VERSION} {limits} {settings.SCAN_MAX_IMAGE_BYTES} {','.join(platforms_of(registry))}"
+    return told if len(told) <= SCANNED_BY_LENGTH else hashlib.sha256(told.encode()).hexdigest()
 
 
 def platforms_of(registry: Registry) -> tuple[str, ...]:
@@ -225,11 +268,11 @@ def platforms_of(registry: Registry) -> tuple[str, ...]:
 
 def _repeat(row: TagOutcome, tag: Tag, *, is_partial: bool) -> None:
     """The tag is what it was: read then, unchanged now; not readable then, not readable now and for the same reason."""
-    if tag.last_outcome in LASTING:
-        row.outcome, row.reason = Outcome(tag.last_outcome), tag.last_reason
+    if tag.scanned_outcome in LASTING:
+        row.outcome, row.reason = Outcome(tag.scanned_outcome), tag.scanned_reason
         return
     row.outcome, row.partial = Outcome.UNCHANGED, is_partial
-    row.reason = tag.last_reason if is_partial else ""
+    row.reason = tag.scanned_reason if is_partial else ""
 
 
 def _job(scan: Scan, repository: Repository, tag: Tag) -> ScanJob:

@@ -14,14 +14,15 @@ from django.utils import timezone
 
 from accounts.services import service_user_problem
 from integrations.fields import SecretsUnreadable
-from integrations.oci.errors import NotAnImage, PlatformMissing, RegistryError
+from integrations.oci.errors import NotAnImage, NotFound, PlatformMissing, RegistryError, Unsupported
 from integrations.oci.manifest import Index, Manifest, Platform, platform_select
 from integrations.oci.source import ImageSource, image_resolve
 from integrations.services import registry_provider, registry_state_record
-from scans.claims import job_claim, lease_kept, scan_claim
+from scans.claims import job_claim, lease_kept, leftovers_release, scan_claim, worker_name
+from scans.closing import CANCELLED_WORDS, counts_store, outcomes_close
 from scans.documents import OrganizationDocuments
 from scans.engine.errors import AnalysisUnreadable, LimitExceeded
-from scans.findings import registry_recount
+from scans.findings import registries_recount, registry_recount
 from scans.images import ImageRead, image_known, image_read
 from scans.listing import platforms_of, repositories_list, repository_list, scanned_by
 from scans.models import (
@@ -38,17 +39,25 @@ from scans.models import (
     TagOutcome,
 )
 from scans.models.scans import CHOSEN_OUT, READ_OUTCOMES
-from scans.outcomes import LASTING, next_try, outcome_of_error
+from scans.outcomes import LASTING, UNSUPPORTED_CODES, next_try, outcome_of_error
 from scans.reading import RememberingSource
 from scans.retention import outcomes_prune
+from scans.transactions import deadlock_retried
 
 logger = logging.getLogger(__name__)
 
+RECOUNT_ALWAYS, RECOUNT_EVERY = 50, 20
+"""In long scans the registry's counters follow every so many images, and at the end."""
 MAX_ATTEMPTS = 4
 """Workers that may die over one image, or over one listing, before it is given up."""
-LASTING_CODES = ("image_too_large", "unsupported", "platform_missing", "not_an_image")
+LASTING_CODES = ("image_too_large", "platform_missing", "not_an_image", *UNSUPPORTED_CODES)
 """Errors that are facts about the bytes a tag points at, so that they are not asked for again."""
-HARMLESS = (*READ_OUTCOMES, *CHOSEN_OUT, Outcome.UNSUPPORTED, Outcome.GONE)
+HARMLESS = (*READ_OUTCOMES, *CHOSEN_OUT, Outcome.UNSUPPORTED)
+
+
+class TagGone(NotFound):
+    """The manifest that a tag was just listed with is not there."""
+
 
 STEPS = (
     ("claim", "A worker takes the scan; the service user must still be allowed to act."),
@@ -62,17 +71,22 @@ STEPS = (
 
 
 def scan_work(scan_id: int) -> bool:
-    """Does the next piece of a scan: discovery, or one image. False where there is nothing to do for this worker."""
+    """Does the next piece of a scan: discovery, or one image. False where there is nothing to do for this worker.
+
+    This is the task shell: an error nobody foresaw is logged, and the piece given back to be tried again a few times.
+    """
     with lease_kept():
         scan = scan_claim(scan_id)
-        if scan is not None:
-            scan_discover(scan)
-            return True
-        job = job_claim(scan_id)
-        if job is not None:
-            job_work(job)
-            return True
-    return False
+        job = job_claim(scan_id) if scan is None else None
+        try:
+            if scan is not None:
+                scan_discover(scan)
+            elif job is not None:
+                job_work(job)
+        except Exception:
+            logger.exception("a piece of a scan failed", extra={"scan": scan_id, "job": job.pk if job else None})
+            leftovers_release(worker_name())
+    return scan is not None or job is not None
 
 
 def scan_discover(scan: Scan) -> None:
@@ -83,14 +97,17 @@ def scan_discover(scan: Scan) -> None:
         return
     try:
         with closing(registry_provider(scan.registry, OrganizationDocuments(scan.organization))) as provider:
-            for name in repositories_list(scan, provider):
+            for name, is_listed in repositories_list(scan, provider).items():
                 if not _still_running(scan, f"listing {name}"):
+                    outcomes_close(scan.pk, Outcome.CANCELLED, CANCELLED_WORDS)
                     return
-                repository_list(scan, provider, name)
+                repository_list(scan, provider, name, is_listed=is_listed)
     except (RegistryError, SecretsUnreadable) as error:
         scan_fail(scan, str(error))
         return
-    _discovery_store(scan)
+    if not _discovery_store(scan):
+        outcomes_close(scan.pk, Outcome.CANCELLED, CANCELLED_WORDS)
+        return
     registry_state_record(registry=scan.registry, error="")
     registry_recount(scan.registry_id, scan.organization_id)
     scan_finish_if_done(scan.pk)
@@ -126,23 +143,33 @@ def scan_finish_if_done(scan_id: int) -> bool:
             lease_until=None,
         )
         if ended:
-            registry_recount(scan.registry_id, scan.organization_id)
             outcomes_prune(scan.registry_id)
+    if ended:
+        read = scan.outcomes.filter(outcome=Outcome.SCANNED).exclude(image=None).values_list("image_id", flat=True)
+        registry_recount(scan.registry_id, scan.organization_id)
+        registries_recount(list(read.distinct()))
     return bool(ended)
 
 
 def scan_fail(scan: Scan, message: str) -> None:
     """Ends a scan that could not go on. Nothing that was known before is touched."""
-    now = timezone.now()
-    Scan.objects.filter(pk=scan.pk, status=ScanStatus.RUNNING).update(
-        status=ScanStatus.FAILED, message=message, finished_at=now, current="", claimed_by="", lease_until=None
+    ended = Scan.objects.filter(pk=scan.pk, status=ScanStatus.RUNNING).update(
+        status=ScanStatus.FAILED,
+        message=message,
+        finished_at=timezone.now(),
+        current="",
+        claimed_by="",
+        lease_until=None,
     )
-    registry_state_record(registry=scan.registry, error=message)
+    if ended:
+        outcomes_close(scan.pk, Outcome.FAILED, f"The scan ended before this tag's turn. {message}")
+        registry_state_record(registry=scan.registry, error=message)
 
 
-def _discovery_store(scan: Scan) -> None:
+def _discovery_store(scan: Scan) -> bool:
+    """False where the scan was ended meanwhile."""
     with transaction.atomic():
-        Scan.objects.filter(pk=scan.pk).update(
+        stored = Scan.objects.filter(pk=scan.pk, status=ScanStatus.RUNNING).update(
             discovered_at=timezone.now(),
             tags_total=scan.outcomes.count(),
             jobs_total=scan.jobs.count(),
@@ -151,6 +178,7 @@ def _discovery_store(scan: Scan) -> None:
             lease_until=None,
             current="",
         )
+    return bool(stored)
 
 
 def _still_running(scan: Scan, current: str) -> bool:
@@ -166,15 +194,33 @@ def _job_run(job: ScanJob, scan: Scan) -> None:
     try:
         with closing(registry_provider(scan.registry, OrganizationDocuments(scan.organization))) as provider:
             source = RememberingSource(provider.client(job.repository.name))
-            reads = [
-                _platform_read(scan, source, job.identifier, platform, reference)
-                for platform in platforms_of(scan.registry)
-            ]
+            reads, missing = _platforms_read(scan, source, job.identifier, reference)
     except (RegistryError, SecretsUnreadable, AnalysisUnreadable) as error:
         _job_failed(job, scan, error)
         return
     outcome, reason = _outcome_of_reads(reads)
-    _job_store(job, scan, outcome, reason, reads)
+    if missing and outcome is Outcome.SCANNED:
+        reason = " ".join(filter(None, [reason, *missing]))
+    _job_store(job, scan, outcome, reason, reads, is_partial=bool(missing))
+
+
+def _platforms_read(
+    scan: Scan, source: ImageSource, identifier: str, reference: str
+) -> tuple[list[ImageRead], list[str]]:
+    """The images of all wanted platforms, and a sentence for each platform that is not there.
+
+    Raises PlatformMissing where none of them is.
+    """
+    reads: list[ImageRead] = []
+    missing: list[PlatformMissing] = []
+    for platform in platforms_of(scan.registry):
+        try:
+            reads.append(_platform_read(scan, source, identifier, platform, reference))
+        except PlatformMissing as error:
+            missing.append(error)
+    if missing and not reads:
+        raise missing[0]
+    return reads, [str(error) for error in missing]
 
 
 def _platform_read(scan: Scan, source: ImageSource, identifier: str, platform: str, reference: str) -> ImageRead:
@@ -182,12 +228,22 @@ def _platform_read(scan: Scan, source: ImageSource, identifier: str, platform: s
     wanted, digest = Platform.parse(platform), identifier
     known = image_known(scan.organization, digest)
     if known is None:
-        digest = _digest_for(source.manifest(identifier), wanted) or identifier
+        try:
+            document = source.manifest(identifier)
+        except NotFound as error:
+            raise TagGone(str(error), code=error.code) from error
+        digest = _digest_for(document, wanted) or identifier
         known = image_known(scan.organization, digest)
     if known is not None:
         Image.objects.filter(pk=known.pk).update(reference=reference)
         return ImageRead(known, tuple(known.layers.filter(state=LayerState.UNREAD)))
-    return image_read(scan, source, image_resolve(source, digest, wanted), reference)
+    resolved = image_resolve(source, digest, wanted)
+    if resolved.platform.os not in ("linux", ""):
+        raise Unsupported(
+            f"An image for {resolved.platform}: its packages are in no database that is read here.",
+            code="system_unsupported",
+        )
+    return image_read(scan, source, resolved, reference)
 
 
 def _digest_for(document: Manifest | Index, platform: Platform) -> str:
@@ -202,18 +258,19 @@ def _digest_for(document: Manifest | Index, platform: Platform) -> str:
 
 def _outcome_of_reads(reads: list[ImageRead]) -> tuple[Outcome, str]:
     """A tag whose image has a layer that cannot be read was not read, whatever its other layers gave."""
-    unread = [layer for read in reads for layer in read.unread_layers]
-    if unread:
-        reason = f"Layer {unread[0].digest[:19]}… cannot be read: {unread[0].reason}"
-        more = f" And {len(unread) - 1} more." if len(unread) > 1 else ""
-        too_large = all(layer.reason_code == LimitExceeded.code for layer in unread)
+    unread = [item for read in reads for item in read.image.unread]
+    layers = [item for item in unread if not item["path"]]
+    if layers:
+        codes = {layer.digest: layer.reason_code for read in reads for layer in read.unread_layers}
+        reason = f"Layer {layers[0]['layer'][:19]}… cannot be read: {layers[0]['reason']}"
+        more = f" And {len(layers) - 1} more." if len(layers) > 1 else ""
+        too_large = all(codes.get(item["layer"]) == LimitExceeded.code for item in layers)
         return (Outcome.TOO_LARGE if too_large else Outcome.UNREADABLE), reason + more
-    missing = [item for read in reads for item in read.image.unread]
-    if not missing:
+    if not unread:
         return Outcome.SCANNED, ""
-    first = missing[0]
-    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-    return Outcome.SCANNED, f"Not all could be read: {first['path'] or first['layer']}: {first['reason']}{more}"
+    first = unread[0]
+    more = f" And {len(unread) - 1} more." if len(unread) > 1 else ""
+    return Outcome.SCANNED, f"Not all could be read: {first['reason']}{more}"
 
 
 def _job_failed(job: ScanJob, scan: Scan, error: RegistryError | SecretsUnreadable | AnalysisUnreadable) -> None:
@@ -222,10 +279,13 @@ def _job_failed(job: ScanJob, scan: Scan, error: RegistryError | SecretsUnreadab
         _job_store(job, scan, Outcome.DENIED, str(error), [])
         return
     outcome, reason = outcome_of_error(error)
+    if isinstance(error, TagGone):
+        outcome, reason = Outcome.GONE, "The tag was listed, but its manifest is not there any more."
     lasting = isinstance(error, NotAnImage) or (outcome in LASTING and error.code in LASTING_CODES)
     _job_store(job, scan, outcome, reason, [], retry_at=next_try(scan.registry, error), lasting=lasting)
 
 
+@deadlock_retried
 def _job_store(
     job: ScanJob,
     scan: Scan,
@@ -235,12 +295,15 @@ def _job_store(
     *,
     retry_at: datetime | None = None,
     lasting: bool = False,
+    is_partial: bool = False,
 ) -> None:
-    """Ends a job: outcomes, tags and their images in one transaction; a second end of the same job changes nothing."""
+    """Ends a job: outcomes, tags and their images in one transaction. Only the worker that holds the job may do it."""
     is_final = bool(reads) or lasting
-    is_partial = outcome is Outcome.SCANNED and any(read.image.state != ImageState.COMPLETE for read in reads)
+    is_partial = outcome is Outcome.SCANNED and (
+        is_partial or any(read.image.state != ImageState.COMPLETE for read in reads)
+    )
     with transaction.atomic():
-        ended = ScanJob.objects.filter(pk=job.pk, state=JobState.RUNNING).update(
+        ended = ScanJob.objects.filter(pk=job.pk, state=JobState.RUNNING, claimed_by=worker_name()).update(
             state=JobState.DONE, claimed_by="", lease_until=None
         )
         if not ended:
@@ -256,24 +319,26 @@ def _job_store(
         for tag in (row.tag for row in outcomes if row.tag is not None):
             _tag_store(tag, scan, outcome, reason, reads, is_final=is_final)
         Scan.objects.filter(pk=scan.pk).update(jobs_done=F("jobs_done") + 1)
-        if reads:
+        scan.refresh_from_db(fields=["status", "jobs_done", "jobs_total"])
+        if scan.status == ScanStatus.CANCELLED:
+            counts_store(scan.pk)
+        if is_final and (scan.jobs_total <= RECOUNT_ALWAYS or scan.jobs_done % RECOUNT_EVERY == 0):
             registry_recount(scan.registry_id, scan.organization_id)
 
 
 def _tag_store(tag: Tag, scan: Scan, outcome: Outcome, reason: str, reads: list[ImageRead], *, is_final: bool) -> None:
+    """What is known of a tag now. Whether it is gone only a listing can tell; until then it keeps what it had."""
     tag.last_outcome, tag.last_reason = outcome, reason
     fields = ["last_outcome", "last_reason"]
     if is_final:
         tag.scanned_digest, tag.scanned_pushed_at = tag.digest, tag.pushed_at
+        tag.scanned_outcome, tag.scanned_reason = outcome, reason
         tag.scanned_at, tag.scanned_by = timezone.now(), scanned_by(scan.registry)
         fields += ["scanned_digest", "scanned_pushed_at", "scanned_at", "scanned_by"]
-    if reads:
+        fields += ["scanned_outcome", "scanned_reason"]
         images = {read.image.pk for read in reads}
         tag.tag_images.exclude(image_id__in=images).delete()
         TagImage.objects.bulk_create((TagImage(tag=tag, image_id=pk) for pk in images), ignore_conflicts=True)
-    if outcome is Outcome.GONE:
-        tag.gone_at, tag.in_window = timezone.now(), False
-        fields += ["gone_at", "in_window"]
     tag.save(update_fields=fields)
 
 

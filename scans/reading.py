@@ -52,7 +52,7 @@ class LayerRead:
         return LayerSlot(digest=self.digest, analysis=self.analysis, error=self.reason)
 
 
-def layer_analyse(source: ImageSource, layer: Descriptor, diff_id: str | None) -> LayerRead:
+def layer_analyse(source: ImageSource, layer: Descriptor, diff_id: str | None = None) -> LayerRead:
     """Streams one layer through the engine.
 
     Raises RegistryError where its bytes did not arrive whole: bytes that fail their digest are no corrupt layer.

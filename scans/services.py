@@ -3,24 +3,21 @@
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count
 from django.utils import timezone
 from django_q.tasks import async_task
 
 from accounts.models import User
 from accounts.services import audit_record, service_user_problem
 from integrations.models import Registry, RegistryAccess
+from scans.closing import CANCELLED_WORDS, outcomes_close
 from scans.models import (
     Image,
-    JobState,
     Layer,
     LayerState,
     Outcome,
     Scan,
-    ScanJob,
     ScanStatus,
     TagImage,
-    TagOutcome,
     Trigger,
 )
 from scans.models.scans import ACTIVE_STATUSES
@@ -80,12 +77,7 @@ def scan_cancel(*, scan: Scan, actor: User) -> bool:
         )
         if not changed:
             return False
-        ScanJob.objects.filter(scan=scan, state=JobState.PENDING).update(state=JobState.DONE)
-        TagOutcome.objects.filter(scan=scan, outcome=Outcome.PENDING).update(
-            outcome=Outcome.CANCELLED, reason="The scan was cancelled before this tag's turn. The next scan reads it."
-        )
-        counts = dict(scan.outcomes.order_by().values_list("outcome").annotate(Count("pk")))
-        Scan.objects.filter(pk=scan.pk).update(outcome_counts=counts)
+        outcomes_close(scan.pk, Outcome.CANCELLED, CANCELLED_WORDS)
         audit_record(organization=scan.organization, actor=actor, action="scan.cancel", target=scan.registry)
     return True
 

@@ -9,6 +9,8 @@ from django.conf import settings
 from django_q.tasks import async_task
 
 from integrations.models import Registry
+from scans.advisories.load import rematch
+from scans.claims import work_is_waiting
 from scans.models import JobState, Scan, ScanJob, Trigger
 from scans.models.scans import ACTIVE_STATUSES
 from scans.pipeline import scan_finish_if_done, scan_work
@@ -43,7 +45,8 @@ def scan_scheduled(registry_id: int) -> None:
 
 
 def sweep() -> None:
-    """Finds scans that nobody works on any more and wakes a worker for each; claims decide what is really free."""
+    """Finds what nobody works on any more: scans are woken, and matching that was broken off is gone on with."""
     for scan in Scan.objects.filter(status__in=ACTIVE_STATUSES).order_by("pk"):
-        if not scan_finish_if_done(scan.pk):
+        if not scan_finish_if_done(scan.pk) and work_is_waiting(scan):
             async_task(TASK_WORK, scan.pk)
+    rematch(wait=False)

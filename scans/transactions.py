@@ -1,6 +1,7 @@
 """What keeps concurrent writers apart: deadlocks that are tried again, and the lock between syncs and matching."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -13,6 +14,8 @@ DEADLOCK = "40P01"
 ATTEMPTS = 5
 _ADVISORIES_KEY = 0x41445653
 """Any constant: the advisory lock that syncs take alone and matchers share."""
+
+_REMATCH_KEY = 0x52454D41
 
 
 def deadlock_retried(function: Callable[P, R]) -> Callable[P, R]:
@@ -39,3 +42,20 @@ def advisories_locked(*, shared: bool) -> None:
     function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {function}(%s)", [_ADVISORIES_KEY])
+
+
+@contextmanager
+def rematching_alone(*, wait: bool) -> Iterator[bool]:
+    """Keeps two re-matches from doing the same work; gives False where one runs and `wait` is False."""
+    with connection.cursor() as cursor:
+        if wait:
+            cursor.execute("SELECT pg_advisory_lock(%s), true", [_REMATCH_KEY])
+        else:
+            cursor.execute("SELECT 0, pg_try_advisory_lock(%s)", [_REMATCH_KEY])
+        is_ours = bool(cursor.fetchone()[1])
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_unlock(%s)", [_REMATCH_KEY])

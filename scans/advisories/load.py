@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -23,7 +22,7 @@ from scans.engine.osv import advisory_parse
 from scans.findings import findings_derive, images_stale, registries_recount
 from scans.matching import Key, moment_of, packages_match, packages_touched
 from scans.models import Advisory, AdvisoryAffected, AdvisorySource, Package
-from scans.transactions import advisories_locked, deadlock_retried
+from scans.transactions import advisories_locked, deadlock_retried, rematching_alone
 
 BATCH = 500
 IMAGES_BATCH = 50
@@ -67,24 +66,45 @@ def advisories_load(location: Path, *, ecosystems: Sequence[str] = ()) -> SyncRe
     result = SyncResult()
     started = timezone.now()
     records = _parse_all(records_read(location), {name.lower() for name in ecosystems}, result)
-    try:
-        while batch := list(islice(records, BATCH)):
-            _batch_store(batch, result)
-    except FeedError as error:
-        _sources_failed(result, ecosystems, str(error), started)
+    problem = _batches_store(records, result)
+    if problem is not None:
+        _sources_failed(result, ecosystems, str(problem), started)
         rematch()
-        raise
+        raise problem
     _sources_store(result, str(location), started)
     result.packages_matched, result.images_updated = rematch()
     return result
 
 
-def rematch() -> tuple[int, int]:
+def _batches_store(records: Iterator[_Parsed], result: SyncResult) -> FeedError | None:
+    """Stores all that can be read; returns what broke the reading off, if anything did."""
+    batch: list[_Parsed] = []
+    problem = None
+    try:
+        for item in records:
+            batch.append(item)
+            if len(batch) == BATCH:
+                _batch_store(batch, result)
+                batch = []
+    except FeedError as error:
+        problem = error
+    if batch:
+        _batch_store(batch, result)
+    return problem
+
+
+def rematch(*, wait: bool = True) -> tuple[int, int]:
     """Matches every package that is not matched with today's advisories, and derives the findings that follow.
 
     What is left to do is kept in the rows themselves, so that it may be broken off and called again at any time.
-    Returns how many packages were matched and how many images brought up to date.
+    Returns how many packages were matched and how many images brought up to date; with `wait` False it leaves the work
+    to a re-match that runs already.
     """
+    with rematching_alone(wait=wait) as is_ours:
+        return _rematch() if is_ours else (0, 0)
+
+
+def _rematch() -> tuple[int, int]:
     packages = list(Package.objects.filter(matched_at=None).order_by("pk").values_list("pk", flat=True))
     packages_match(packages)
     images = images_stale()

@@ -135,6 +135,8 @@ class Tag(models.Model):
     scanned_digest = models.CharField(max_length=140, blank=True)
     scanned_pushed_at = models.DateTimeField(null=True)
     scanned_at = models.DateTimeField(null=True)
+    scanned_outcome = models.CharField(max_length=20, blank=True, help_text="What the last reading came to.")
+    scanned_reason = models.TextField(blank=True)
     scanned_by = models.CharField(max_length=200, blank=True, help_text="Analyser and platforms of the last reading.")
     last_outcome = models.CharField(max_length=20, blank=True)
     last_reason = models.TextField(blank=True)
@@ -194,6 +196,9 @@ class Layer(models.Model):
     read_at = models.DateTimeField(null=True)
 
     class Meta:
+        indexes = [
+            models.Index(fields=["claimed_by"], condition=~models.Q(claimed_by=""), name="layer_claimed"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["organization", "digest"], name="layer_digest_unique"),
             models.CheckConstraint(condition=models.Q(state__in=LayerState.values), name="layer_state_known"),

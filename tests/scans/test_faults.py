@@ -1,6 +1,7 @@
 """What goes wrong outside: each ends in a named state with a message; the rest goes on; what was known stays."""
 
 import gzip
+import json
 from http import HTTPStatus
 
 import pytest
@@ -8,11 +9,15 @@ from pytest_django.fixtures import Settings
 
 from integrations.fields import Secrets
 from integrations.models import Registry, RegistryState
+from scans.advisories.load import advisories_load
+from scans.advisories.reader import FeedError
 from scans.demo.registry import Reply
 from scans.demo.shelf import Repository
 from scans.demo.tarball import Layer, sha256
 from scans.models import Finding, Image, ImagePackage, Scan, Tag
 from scans.pipeline import scan_work
+from scans.services import scan_cancel
+from scans.tasks import sweep
 from tests.scans.advisories import advisory, load
 from tests.scans.conftest import CREATED, Harbour, debian_layer, python_layer
 from tests.scans.test_pipeline import app
@@ -155,3 +160,100 @@ def test_a_layer_beyond_a_limit_is_too_large_and_names_the_setting(harbour: Harb
     scan = harbour.scan()
     assert harbour.outcomes(scan) == {"team/odd:1.0": "too_large"}
     assert "LAYER_LIMIT_ENTRIES" in scan.outcomes.get().reason
+
+
+def test_an_empty_catalog_retires_nothing(harbour: Harbour, tmp_path) -> None:
+    load(tmp_path, advisory("PYSEC-1", "PyPI", "requests", fixed="2.20"))
+    harbour.repositories["team/app"] = app(("requests", "2.1.0"))
+    harbour.connect()
+    harbour.scan()
+    harbour.server.fault = lambda path: Reply(HTTPStatus.OK, b'{"repositories": null}') if "_catalog" in path else None
+    scan = harbour.scan()
+    assert harbour.outcomes(scan) == {"team/app:1.0": "unchanged"}
+    assert (Finding.objects.current().count(), harbour.registry.image_count) == (1, 1)
+
+
+@pytest.mark.parametrize("part", ["/manifests/", "/tags/list"])
+def test_a_404_is_never_taken_for_the_end_of_what_is_known(harbour: Harbour, tmp_path, part: str) -> None:
+    load(tmp_path, advisory("PYSEC-1", "PyPI", "requests", fixed="2.20"))
+    harbour.repositories["team/app"] = app(("requests", "2.1.0"))
+    harbour.connect()
+    harbour.scan()
+    harbour.server.fails(f"/v2/team/app{part}", HTTPStatus.NOT_FOUND)
+    scan = harbour.scan()
+    assert scan.status != "done"
+    assert (Finding.objects.current().count(), harbour.registry.image_count) == (1, 1)
+
+
+def test_a_layer_that_is_missing_in_the_registry_is_unreadable_and_tried_again(harbour: Harbour) -> None:
+    layer = python_layer(("requests", "2.1.0"))
+    two_repositories(harbour, layer)
+    harbour.server.fails(layer.digest, HTTPStatus.NOT_FOUND)
+    harbour.connect()
+    assert harbour.outcomes(harbour.scan())["team/odd:1.0"] == "unreadable"
+    harbour.server.fault = lambda path: None
+    assert harbour.outcomes(harbour.scan())["team/odd:1.0"] == "scanned"
+
+
+def test_a_verdict_survives_a_scan_that_could_not_list(harbour: Harbour) -> None:
+    two_repositories(harbour, raw_layer(b"BZh91AY&SY" + b"\x00" * 600))
+    harbour.connect()
+    harbour.scan()
+    harbour.server.fails("/tags/list", HTTPStatus.FORBIDDEN)
+    assert set(harbour.outcomes(harbour.scan()).values()) == {"denied"}
+    harbour.server.fault = lambda path: None
+    assert harbour.outcomes(harbour.scan()) == {"team/good:1.0": "unchanged", "team/odd:1.0": "unreadable"}
+
+
+def test_a_feed_that_breaks_off_still_reaches_the_findings(harbour: Harbour, tmp_path) -> None:
+    harbour.repositories["team/app"] = app(("requests", "2.1.0"))
+    harbour.connect()
+    harbour.scan()
+    (tmp_path / "a.jsonl").write_text(json.dumps(advisory("PYSEC-1", "PyPI", "requests", fixed="2.20")))
+    (tmp_path / "b.zip").write_bytes(b"PK\x03\x04 torn off")
+    with pytest.raises(FeedError):
+        advisories_load(tmp_path)
+    assert Finding.objects.current().count() == 1
+
+
+def test_a_crash_between_reading_and_matching_leaves_nothing_clean(harbour: Harbour, tmp_path) -> None:
+    load(tmp_path, advisory("PYSEC-1", "PyPI", "requests", fixed="2.20"))
+    harbour.repositories["team/app"] = app(("requests", "2.1.0"))
+    harbour.connect()
+    harbour.scan()
+    # What a worker killed right after the matches were stored leaves behind:
+    Finding.objects.all().delete()
+    Image.objects.update(matched_at=None)
+    sweep()
+    assert Finding.objects.current().count() == 1
+
+
+def test_a_tag_that_becomes_a_chart_has_no_findings_any_more(harbour: Harbour, tmp_path) -> None:
+    load(tmp_path, advisory("PYSEC-1", "PyPI", "requests", fixed="2.20"))
+    repository = harbour.repositories["team/app"] = app(("requests", "2.1.0"))
+    harbour.connect()
+    harbour.scan()
+    chart = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+    repository.tag("1.0", repository.artifact("application/vnd.cncf.helm.config.v1+json", b"{}", chart, b"x"))
+    assert harbour.outcomes(harbour.scan()) == {"team/app:1.0": "unsupported"}
+    assert (Finding.objects.current().count(), harbour.registry.image_count) == (0, 0)
+
+
+def test_a_repository_that_patterns_leave_out_leaves_the_picture(harbour: Harbour) -> None:
+    two_repositories(harbour, python_layer(("requests", "2.1.0")))
+    harbour.connect()
+    harbour.scan()
+    Registry.objects.update(exclude_repositories=["team/odd"])
+    harbour.scan()
+    assert harbour.registry.image_count == 1
+    assert Tag.objects.get(repository__name="team/odd").last_outcome == "excluded"
+
+
+def test_a_cancelled_scan_leaves_no_tag_pending(harbour: Harbour) -> None:
+    two_repositories(harbour, python_layer(("requests", "2.1.0")))
+    harbour.connect()
+    scan = Scan.objects.get()
+    scan_work(scan.pk)
+    assert scan_cancel(scan=scan, actor=harbour.cast.mia)
+    scan.refresh_from_db()
+    assert scan.outcome_counts == {"cancelled": 2}
