@@ -139,6 +139,7 @@ def _summary_store(image: Image, inventory: Inventory, *, package_count: int) ->
     image.os_family = storable(distribution.family)[:40] if distribution else ""
     image.os_version = storable(distribution.version)[:60] if distribution else ""
     image.os_name = storable(distribution.name)[:120] if distribution else ""
+    image.ecosystem = release_of(distribution) if distribution and ecosystem_of(distribution) else ""
     image.os_coverage = coverage(distribution)
     image.unread = [{name: storable(value) for name, value in asdict(item).items()} for item in inventory.unread]
     image.state = ImageState.COMPLETE if inventory.complete else ImageState.PARTIAL
@@ -151,6 +152,7 @@ def _summary_store(image: Image, inventory: Inventory, *, package_count: int) ->
             "os_family",
             "os_version",
             "os_name",
+            "ecosystem",
             "os_coverage",
             "unread",
             "state",

@@ -347,14 +347,18 @@ def _verdict(scan: Scan, counts: dict[str, int], partial: int) -> tuple[ScanStat
     read = sum(counts.get(outcome, 0) for outcome in READ_OUTCOMES)
     troubled = sum(number for outcome, number in counts.items() if outcome not in HARMLESS)
     if not troubled and not partial and scan.listing_complete:
-        return ScanStatus.DONE, f"{read} tags in the window are read."
+        return ScanStatus.DONE, f"{_tags(read)} in the window {'is' if read == 1 else 'are'} read."
     notes = [scan.message] if scan.message else []
     if troubled:
-        notes.append(f"{troubled} of {read + troubled} tags in the window could not be read; the list says why.")
+        notes.append(f"{troubled} of {_tags(read + troubled)} in the window could not be read; the list says why.")
     if partial:
-        notes.append(f"{partial} tags were read only in part.")
+        notes.append(f"{_tags(partial)} {'was' if partial == 1 else 'were'} read only in part.")
     status = ScanStatus.FAILED if troubled and not read else ScanStatus.PARTIAL
     return status, " ".join(notes)
+
+
+def _tags(number: int) -> str:
+    return "1 tag" if number == 1 else f"{number} tags"
 
 
 def _reference(job: ScanJob, scan: Scan) -> str:

@@ -249,3 +249,9 @@ def _band(value: str | None) -> str:
 def _state(value: str | None) -> State:
     text = str(value or "unknown")
     return STATES.get(text) or State("stale", text.replace("_", " ").capitalize(), "unknown")
+
+
+@register.filter
+def known_if(value: object, is_known: object) -> object:
+    """`value`, or None where it says nothing because nobody could look: `counts|known_if:page.advisories_loaded`."""
+    return value if is_known else None

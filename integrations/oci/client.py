@@ -188,7 +188,7 @@ class RegistryClient:
         return RepositorySource(self, repository_check(repository))
 
     def _sign_in(self, url: httpx.URL) -> None:
-        """Have the challenge answered by a HEAD, so that no blob is asked for twice, once refused, once with a token."""
+        """Have the challenge answered by a HEAD, so that no blob is asked for twice, refused and then with a token."""
         if self._credentials is None or not isinstance(self._auth, RegistryAuth) or self._auth.is_prepared(url):
             return
         with suppress(Transient):  # the blob's own request is tried again as often as it needs
@@ -291,13 +291,13 @@ def base_url_parse(text: str) -> httpx.URL:
 
 
 def _names(raw: bytes, key: str, what: str) -> list[str]:
-    """The strings of one page; `null` is an empty page; no list at all is an error."""
+    """The strings of one page; `null` is an empty page; no list at all is an error, but for tags, where it is usual."""
     try:
         document: Any = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise ContentError(f"The registry's answer for {what} is not valid JSON.") from error
     items = document.get(key) if isinstance(document, dict) else document
-    if items is None and isinstance(document, dict) and key in document:
+    if items is None and isinstance(document, dict) and (key in document or key == "tags"):
         return []
     if not isinstance(items, list):
         raise ContentError(f"The registry's answer for {what} is not a list.")

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from accounts.models import Organization
 from integrations.models import Registry
-from scans.models import AdvisorySource, Image, ImageState, Outcome, Tag, TagImage
+from scans.models import AdvisoryAffected, AdvisorySource, Image, ImageState, Outcome, Tag, TagImage
 from scans.models.scans import READ_OUTCOMES
 
 STALE_AFTER = timedelta(hours=48)
@@ -48,7 +49,7 @@ class Coverage:
     not_read: dict[str, int] = field(default_factory=dict)
     sources: tuple[SourceAge, ...] = ()
     images_uncovered: int = 0
-    """Images in the window whose distribution no advisory source covers."""
+    """Images in the window whose distribution has no advisories: none exist, or none of its release are loaded."""
 
     @property
     def advisories_newest_success(self) -> datetime | None:
@@ -137,7 +138,7 @@ def coverage_of(*, organization: Organization, registry: Registry | None = None)
         tags_unsupported=unsupported,
         not_read=dict(sorted(counted.items(), key=lambda item: (-item[1], item[0]))),
         sources=source_ages(),
-        images_uncovered=images.exclude(os_coverage="").count(),
+        images_uncovered=images.filter(is_uncovered()).count(),
     )
 
 
@@ -190,6 +191,12 @@ def _counted(tags: QuerySet[Tag]) -> dict[str, int]:
 def is_read() -> Q:
     """A tag was read as it is now: its last outcome says so, and it has not been moved since."""
     return Q(last_outcome__in=READ_OUTCOMES, scanned_digest=F("digest")) & ~Q(digest="")
+
+
+def is_uncovered() -> Combinable:
+    """An image whose OS packages were compared with nothing."""
+    held = AdvisoryAffected.objects.filter(ecosystem=OuterRef("ecosystem"))
+    return ~Q(os_coverage="") | (~Q(ecosystem="") & ~Exists(held))
 
 
 def _partial(tags: QuerySet[Tag], images: QuerySet[Image]) -> int:

@@ -22,9 +22,7 @@ class NamesWriter:
     def add(self, paths: list[str]) -> None:
         """More paths, in the order of the layer; none may hold a NUL."""
         if paths:
-            self._packed.append(
-                self._compressor.compress(("\0".join(paths) + "\0").encode("utf-8", "surrogateescape"))
-            )
+            self._packed.append(self._compressor.compress(("\0".join(paths) + "\0").encode("utf-8", "surrogateescape")))
 
     def packed(self) -> bytes:
         """All that was added; the writer is used up."""

@@ -72,6 +72,9 @@ class Image(models.Model):
     os_family = models.CharField(max_length=40, blank=True)
     os_version = models.CharField(max_length=60, blank=True)
     os_name = models.CharField(max_length=120, blank=True)
+    ecosystem = models.CharField(
+        max_length=120, blank=True, help_text="OSV's name for the OS release, where it has one."
+    )
     os_coverage = models.TextField(blank=True, help_text="Why no advisory source covers this OS; empty when one does.")
     size_bytes = models.BigIntegerField(default=0, help_text="Sum of the compressed layers.")
     built_at = models.DateTimeField(null=True)
