@@ -157,8 +157,17 @@ def finding(
             "severity": severity,
             "fixed_version": fixed_version,
             "source": "Debian",
-            "proof": [{"advisory": f"DEBIAN-{identifier}", "source": "Debian", "range": f"< {fixed_version}",
-                       "scheme": "dpkg", "compared_version": version, "fixed_version": fixed_version, "how": "range"}],
+            "proof": [
+                {
+                    "advisory": f"DEBIAN-{identifier}",
+                    "source": "Debian",
+                    "range": f"< {fixed_version}",
+                    "scheme": "dpkg",
+                    "compared_version": version,
+                    "fixed_version": fixed_version,
+                    "how": "range",
+                }
+            ],
         },
     )
     return Finding.objects.create(
