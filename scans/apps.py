@@ -11,10 +11,13 @@ class ScansConfig(AppConfig):
     verbose_name = "Scans"
 
     def ready(self) -> None:
+        from django_q.signals import post_spawn  # noqa: PLC0415
+
         from integrations.models import Registry  # noqa: PLC0415  (models exist only once all apps are loaded)
         from scans import schedules, services  # noqa: PLC0415
 
         signals.registry_connected.connect(services.on_registry_connected, dispatch_uid="first-scan")
         signals.registry_schedule_changed.connect(services.on_schedule_changed, dispatch_uid="schedule")
         pre_delete.connect(services.on_registry_deleting, sender=Registry, dispatch_uid="forget-images")
+        post_spawn.connect(services.on_worker_spawned, dispatch_uid="worker-spawned")
         post_migrate.connect(schedules.sweep_ensure, sender=self, dispatch_uid="sweep")

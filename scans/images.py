@@ -61,7 +61,7 @@ def image_read(scan: Scan, source: ImageSource, resolved: ResolvedImage, referen
             permanent=True,
         )
     image = _image_store(scan.organization, resolved, reference, size_bytes)
-    layers = _layers_read(scan, source, resolved)
+    layers = _layers_read(scan, source, resolved, reference)
     inventory = _assemble(resolved, layers)
     written = inventory_store(image, inventory)
     packages_match(written.unmatched)
@@ -116,10 +116,11 @@ def _image_store(organization: Organization, resolved: ResolvedImage, reference:
 
 def _layer_rows(organization: Organization, layers: Sequence[Descriptor]) -> dict[str, Layer]:
     digests = [layer.digest for layer in layers]
-    return {row.digest: row for row in Layer.objects.filter(organization=organization, digest__in=digests)}
+    rows = Layer.objects.filter(organization=organization, digest__in=digests)
+    return {row.digest: row for row in rows.defer("analysis")}
 
 
-def _layers_read(scan: Scan, source: ImageSource, resolved: ResolvedImage) -> dict[str, Layer]:
+def _layers_read(scan: Scan, source: ImageSource, resolved: ResolvedImage, reference: str) -> dict[str, Layer]:
     """All layers of the image settled: read here, or by another worker meanwhile, or before."""
     descriptors = {layer.digest: layer for layer in resolved.manifest.layers}
     while True:
@@ -130,7 +131,8 @@ def _layers_read(scan: Scan, source: ImageSource, resolved: ResolvedImage) -> di
         claimed = [
             row
             for row in open_rows
-            if layer_claim(row.pk, ANALYSER_VERSION) and _read_one(scan, source, row, descriptors[row.digest])
+            if layer_claim(row.pk, ANALYSER_VERSION)
+            and _read_one(scan, source, row, descriptors[row.digest], reference)
         ]
         if not claimed:
             time.sleep(WAIT_S)  # another worker is at it: its lease, renewed while it lives, bounds the wait
@@ -140,9 +142,10 @@ def _is_settled(row: Layer) -> bool:
     return row.state in SETTLED and row.analyser_version == ANALYSER_VERSION
 
 
-def _read_one(scan: Scan, source: ImageSource, row: Layer, descriptor: Descriptor) -> bool:
+def _read_one(scan: Scan, source: ImageSource, row: Layer, descriptor: Descriptor, reference: str) -> bool:
     """Fetches, analyses and stores one claimed layer; gives the claim back where the registry failed."""
-    Scan.objects.filter(pk=scan.pk).update(current=f"layer {descriptor.digest[:19]}…, {descriptor.size:,} bytes")
+    current = f"{reference}, a layer of {descriptor.size:,} bytes"[:400]
+    Scan.objects.filter(pk=scan.pk).update(current=current)
     try:
         _layer_store(row, layer_analyse(source, descriptor))
     except BaseException:

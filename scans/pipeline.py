@@ -93,7 +93,7 @@ def scan_discover(scan: Scan) -> None:
     """Lists what the registry holds and plans the images to read; ends the scan where that is impossible."""
     problem = service_user_problem(scan.run_as)
     if problem or scan.attempts > MAX_ATTEMPTS:
-        scan_fail(scan, problem or "The scan was given up: its worker died again and again while listing the registry.")
+        scan_fail(scan, problem or "Given up: listing broke off again and again; the worker's log says why.")
         return
     try:
         with closing(registry_provider(scan.registry, OrganizationDocuments(scan.organization))) as provider:
@@ -117,7 +117,7 @@ def job_work(job: ScanJob) -> None:
     """Reads one image for all the tags that name it, and writes their outcomes."""
     scan = Scan.objects.select_related("registry", "organization").get(pk=job.scan_id)
     if job.attempts > MAX_ATTEMPTS:
-        reason = f"Given up after {MAX_ATTEMPTS} workers died while reading this image. Scan Now tries it again."
+        reason = f"Given up: {MAX_ATTEMPTS} tries at this image broke off; the worker's log says why."
         _job_store(job, scan, Outcome.FAILED, reason, [])
     else:
         _job_run(job, scan)

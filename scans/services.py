@@ -1,8 +1,9 @@
 """The write side of scans that people and schedules use: request, cancel, and what follows a connected registry."""
 
+import logging
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 from django_q.tasks import async_task
 
@@ -25,6 +26,9 @@ from scans.schedules import schedule_remove, schedule_sync
 
 LAYERS_AT_REST = (LayerState.PENDING, LayerState.READ, LayerState.UNREAD)
 TASK_SCAN = "scans.tasks.run_scan"
+TASK_SWEEP = "scans.tasks.sweep"
+
+logger = logging.getLogger(__name__)
 
 
 class ScanRefused(Exception):
@@ -80,6 +84,14 @@ def scan_cancel(*, scan: Scan, actor: User) -> bool:
         outcomes_close(scan.pk, Outcome.CANCELLED, CANCELLED_WORDS)
         audit_record(organization=scan.organization, actor=actor, action="scan.cancel", target=scan.registry)
     return True
+
+
+def on_worker_spawned(sender: Any, **_: Any) -> None:
+    """A new worker may stand in for one that was killed: what that one left is looked for now, not a minute later."""
+    try:
+        async_task(TASK_SWEEP)
+    except DatabaseError:
+        logger.warning("the sweep could not be queued; the schedule comes round to it")
 
 
 def on_registry_connected(sender: Any, *, registry: Registry, actor: User | None, **_: Any) -> None:

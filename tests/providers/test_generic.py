@@ -11,9 +11,7 @@ from integrations.oci.egress import EgressPolicy
 from integrations.oci.errors import NotFound, RateLimited, ReferenceInvalid, Transient, Unsupported
 from integrations.oci.manifest import Platform
 from integrations.oci.source import image_resolve
-from integrations.providers import base
 from integrations.providers.base import CheckResult, KnownDates, TagList
-from integrations.providers.generic import GenericProvider
 from tests.doubles import sample_images
 from tests.doubles.quirky_registry import Reply
 from tests.doubles.registry_process import docker_registry, push_image
@@ -318,8 +316,3 @@ def test_repositories_emptied_of_images_do_not_fail_the_test(quirky, provide) ->
     result = provide(registry.url).check()
     assert result.ok
     assert "team/app" in result.steps[-1].detail
-
-
-def test_the_generic_provider_is_a_provider() -> None:
-    provider: base.Provider = GenericProvider("https://reg.example")
-    provider.close()
