@@ -282,7 +282,8 @@ def _job_failed(job: ScanJob, scan: Scan, error: RegistryError | SecretsUnreadab
     if isinstance(error, TagGone):
         outcome, reason = Outcome.GONE, "The tag was listed, but its manifest is not there any more."
     lasting = isinstance(error, NotAnImage) or (outcome in LASTING and error.code in LASTING_CODES)
-    _job_store(job, scan, outcome, reason, [], retry_at=next_try(scan.registry, error), lasting=lasting)
+    retry_at = None if lasting else next_try(scan.registry, error)
+    _job_store(job, scan, outcome, reason, [], retry_at=retry_at, lasting=lasting)
 
 
 @deadlock_retried

@@ -107,9 +107,7 @@ class NotAnImage(RegistryError):
     default_code = "not_an_image"
 
     def __init__(self, kind: str, *, status: int | None = None) -> None:
-        super().__init__(
-            f"This is not a container image but: {kind}. There are no packages in it to scan.", status=status
-        )
+        super().__init__(f"Not a container image: {kind}. There are no packages in it to scan.", status=status)
         self.kind = kind
 
 
