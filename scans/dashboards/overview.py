@@ -82,7 +82,7 @@ class Overview:
         parts = [
             f"{n:,} {word}" for n, word in ((self.images_partial, "in part"), (self.images_unread, "not read")) if n
         ]
-        return ", ".join(parts) or "all read"
+        return ", ".join(parts) or ("all read" if self.images else "none read yet")
 
     @property
     def tags_unit(self) -> str:

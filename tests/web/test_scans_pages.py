@@ -409,3 +409,10 @@ def test_no_page_needs_inline_style_or_script(cast: Cast, finding: Finding) -> N
     for url in pages:
         page = cast.client(cast.olga).get(url).content.decode()
         assert not re.search(r'\sstyle="|\son\w+="|<script(?![^>]*\ssrc=)|<style', page), url
+
+
+def test_a_dashboard_without_images_does_not_call_them_all_read(cast: Cast) -> None:
+    factories.registry(cast.organization)
+    page = cast.client(cast.vic).get("/").content.decode()
+    assert "none read yet" in page
+    assert "all read" not in page
