@@ -15,7 +15,8 @@ SETTING_PREFIX = "LAYER_LIMIT_"
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits for one layer; all but `wanted_file_bytes` end the layer's reading with `LimitExceeded`."""
+    """Limits for one layer, but for the two on images. What is said to concern one file leaves that file unread and the
+    layer goes on; every other ends the layer's reading with `LimitExceeded`."""
 
     compressed_bytes: int = 16 * GIB
     expanded_bytes: int = 32 * GIB
@@ -30,11 +31,30 @@ class Limits:
     extended_header_bytes: int = 1 * MIB
     """Payload of one PAX header or one GNU long name."""
     wanted_file_bytes: int = 64 * MIB
-    """Upper bound over every cataloger's own; a bigger file becomes an unread file, the layer goes on."""
+    """One file: upper bound over every text cataloger's own."""
     wanted_total_bytes: int = 1 * GIB
+    database_bytes: int = 512 * MIB
+    """One file: a database read by random access (rpm)."""
+    archive_bytes: int = 512 * MIB
+    """One file: a jar, war or ear as stored in the layer."""
+    executable_bytes: int = 1 * GIB
+    """One file: an executable; of it only headers and a few sections are looked at."""
+    nested_depth: int = 8
+    """One file: archives in archives."""
+    nested_bytes: int = 2 * GIB
+    """One file: all that is inflated of it, inner archives included."""
+    nested_entries: int = 200_000
+    """One file: entries of all its archives together."""
+    spooled_bytes: int = 16 * GIB
+    """All files of a layer that are read by random access, together."""
+    seconds: int = 3600
     kept_entries: int = 500_000
     """Symbolic links, whiteouts and package databases together: what is kept of a layer beside its packed names."""
     packages: int = 200_000
+    image_packages: int = 500_000
+    """Packages of an image; what is beyond is left out and said to be."""
+    image_expanded_bytes: int = 128 * GIB
+    """Expanded bytes of an image's layers together; the layers above that count as unread."""
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -10,9 +10,14 @@ from dataclasses import dataclass, field
 class Package:
     """One installed component as its package database states it.
 
-    `type` is the purl type (`deb`, `apk`, `pypi`, `npm`); `version` is native to the scheme, epoch included.
+    `type` is the purl type (`deb`, `apk`, `rpm`, `pypi`, `npm`, `gem`, `maven`, `golang`, `cargo`, `composer`, `nuget`,
+    `conda`, `bitnami`, `generic`); `version` is native to the scheme, epoch included (`1:2.3-4.el9`); "" where it is
+    not known, and then nothing is matched. `name` is as the ecosystem's advisories write it: `group:artifact` for
+    maven (the artifact alone where the group is not known), the module path for golang (`stdlib` for the standard
+    library), `vendor/package` for composer.
     `source_name`/`source_version` are filled for OS packages (equal to name/version where the database is silent).
-    `path` is the evidence file inside the image, without a leading slash.
+    `path` is the evidence file inside the image, without a leading slash; a file inside an archive follows after "!/"
+    (`opt/app.war!/WEB-INF/lib/b.jar`).
     """
 
     type: str
@@ -25,6 +30,18 @@ class Package:
     licenses: tuple[str, ...] = ()
     third_party: bool = False
     """True where an OS package does not come from the distribution itself (judged by its maintainer)."""
+    local: bool = False
+    """True where a language package is not the one that its ecosystem publishes under this name (an application's own
+    root, a path dependency, a build from a work tree): it is listed and never matched."""
+    modularity: str = ""
+    """rpm's MODULARITYLABEL, `name:stream:version:context`."""
+    vendor: str = ""
+    """rpm's VENDOR."""
+    note: str = ""
+    """What a person should know of how it was found ("named by its file only", "default gem"), as a short clause."""
+    hashes: tuple[tuple[str, str], ...] = ()
+    """(algorithm as CycloneDX names it, lower-case hexadecimal) of the package itself, where known: `SHA-1`, `SHA-256`,
+    `SHA-512`."""
 
 
 @dataclass(frozen=True, slots=True)

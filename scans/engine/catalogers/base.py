@@ -5,8 +5,11 @@ A cataloger never opens anything itself and keeps no state between two files; ho
 """
 
 import hashlib
+import re
 from typing import Protocol
 
+from scans.engine.content import Content, Deadline
+from scans.engine.limits import Limits
 from scans.engine.model import Evidence
 
 MIB = 1024 * 1024
@@ -42,6 +45,39 @@ class Cataloger(Protocol):
 
     def parse(self, path: str, data: bytes) -> Evidence:
         """What `data` says. Raises CatalogError if nothing could be read; `Evidence.error` names a part not read."""
+        ...
+
+
+class FileCataloger(Protocol):
+    """One kind of file that is read by random access: a database in pages, an archive, an executable.
+
+    A file is offered by its path, as to a `Cataloger`; or, whatever its path, where its first four bytes are among
+    `magics`, and then `wants` may still decline. With a `partner_suffix` (SQLite's `-wal`), the file at a wanted path
+    plus that suffix is handed over together with it; `wants` is true for the plain path only.
+    """
+
+    name: str
+    version: int
+    max_bytes: int
+    basenames: frozenset[str]
+    suffixes: tuple[str, ...]
+    prefixes: tuple[str, ...]
+    magics: frozenset[bytes]
+    partner_suffix: str
+
+    def wants(self, path: str) -> bool:
+        """As in `Cataloger`."""
+        ...
+
+    def inspect(
+        self, path: str, content: Content, limits: Limits, deadline: Deadline, partner: Content | None
+    ) -> Evidence | None:
+        """What the file says; None if it is none of this cataloger's.
+
+        Raises CatalogError where it was recognised and nothing could be read; `Evidence.error` names a part not read.
+        `Evidence.content` is the file's digest where the file itself is the component, else "". Calls
+        `deadline.check()` in loops whose length the file decides.
+        """
         ...
 
 
