@@ -14,7 +14,7 @@ import zstandard
 from scans.engine.errors import AnalysisUnreadable
 from scans.engine.model import Distribution, Evidence, LayerAnalysis, Package
 
-_MAGIC = b"PWLA\x01"
+_MAGIC = b"PWLA\x02"
 _LENGTH_BYTES = 4
 _LEVEL = 9
 _MAX_JSON_BYTES = 1 << 30
@@ -109,12 +109,33 @@ def _package_dump(package: Package) -> list[Any]:
         package.source_version,
         package.licenses,
         package.third_party,
+        package.local,
+        package.modularity,
+        package.vendor,
+        package.note,
+        package.hashes,
     ]
 
 
 def _package_load(row: list[Any]) -> Package:
-    kind, name, version, path, arch, source_name, source_version, licenses, third_party = row
-    return Package(kind, name, version, path, arch, source_name, source_version, tuple(licenses), third_party)
+    kind, name, version, path, arch, source_name, source_version, licenses, *rest = row
+    third_party, local, modularity, vendor, note, hashes = rest
+    return Package(
+        type=kind,
+        name=name,
+        version=version,
+        path=path,
+        arch=arch,
+        source_name=source_name,
+        source_version=source_version,
+        licenses=tuple(licenses),
+        third_party=third_party,
+        local=local,
+        modularity=modularity,
+        vendor=vendor,
+        note=note,
+        hashes=_pairs(hashes),
+    )
 
 
 def _pairs(rows: list[list[str]]) -> tuple[tuple[str, str], ...]:

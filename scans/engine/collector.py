@@ -5,10 +5,12 @@ A6, A8). Bodies live only until their cataloger has read them, but for a few sma
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from scans.engine.catalogers.base import Cataloger, content_digest
+from scans.engine.catalogers.base import Cataloger, FileCataloger, content_digest
+from scans.engine.content import Content, Deadline, MemoryContent
 from scans.engine.errors import CatalogError
-from scans.engine.limits import Limits, limit_exceeded
+from scans.engine.limits import Limits, limit_exceeded, setting_name
 from scans.engine.model import Evidence
 from scans.engine.names import NamesWriter
 from scans.engine.paths import path_ancestors, path_normalise
@@ -24,12 +26,42 @@ _MAX_LINKED_PATHS = 100
 _KEPT_BODY_BYTES = 64 << 10
 _KEPT_BODIES_BYTES = 8 << 20
 _MAX_WARNINGS = 50
+_MAGIC_BYTES = 4
+_MAX_WAITING = 8
+"""Databases of a layer that are held until the tar is over, because a partner file may follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Takers:
+    """Who reads a file: from its bytes in memory, or by random access."""
+
+    texts: tuple[Cataloger, ...] = ()
+    files: tuple[FileCataloger, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.texts or self.files)
+
+
+@dataclass(slots=True)
+class _Paired:
+    """A database and the file beside it that changes what it says (SQLite's write-ahead log)."""
+
+    cataloger: FileCataloger
+    main: Content | None = None
+    partner: Content | None = None
 
 
 class Collector:
     """The `TarVisitor` of a layer. When the tar is over call `finish`, then read the public attributes."""
 
-    def __init__(self, catalogers: Sequence[Cataloger], limits: Limits) -> None:
+    def __init__(
+        self,
+        catalogers: Sequence[Cataloger],
+        limits: Limits,
+        *,
+        file_catalogers: Sequence[FileCataloger] = (),
+        deadline: Deadline | None = None,
+    ) -> None:
         self.links: dict[str, str] = {}
         self.whiteouts: dict[str, None] = {}
         self.opaque: dict[str, None] = {}
@@ -40,20 +72,30 @@ class Collector:
         """Targets of those → the wanted paths that have their content."""
         self.warnings: list[str] = []
         self._catalogers = catalogers
+        self._file_catalogers = file_catalogers
+        self._by_magic = tuple(cataloger for cataloger in file_catalogers if cataloger.magics)
+        self._magics = frozenset[bytes]().union(*(cataloger.magics for cataloger in file_catalogers))
         self._limits = limits
-        self._basenames = frozenset[str]().union(*(cataloger.basenames for cataloger in catalogers))
-        self._suffixes = tuple({suffix for cataloger in catalogers for suffix in cataloger.suffixes})
+        self._deadline = deadline or Deadline(limits.seconds)
+        everyone: tuple[Cataloger | FileCataloger, ...] = (*catalogers, *file_catalogers)
+        self._basenames = frozenset[str]().union(*(cataloger.basenames for cataloger in everyone))
+        self._basenames |= {
+            basename + cataloger.partner_suffix for cataloger in file_catalogers for basename in cataloger.basenames
+        }
+        self._suffixes = tuple({suffix for cataloger in everyone for suffix in cataloger.suffixes})
         ends = (*self._basenames, *self._suffixes)
         self._tail = slice(-min((_TAIL, *map(len, ends))), None)
         self._tails = frozenset(end[self._tail] for end in ends)  # a first sieve of paths by their last characters
-        self._prefixes = tuple({prefix for cataloger in catalogers for prefix in cataloger.prefixes})
+        self._prefixes = tuple({prefix for cataloger in everyone for prefix in cataloger.prefixes})
         self._names: list[str] = []
         self._names_writer = NamesWriter()
         self._bodies: dict[str, bytes] = {}
         self._bodies_bytes = 0
         self._file = ""
-        self._takers: list[Cataloger] = []
+        self._takers = _Takers()
+        self._paired: dict[str, _Paired] = {}
         self._wanted_bytes = 0
+        self._spooled_bytes = 0
         self._packages = 0
         # What an entry replaces among earlier ones of the layer is settled in `finish`, by these ordinal numbers.
         self._ordinal = 0
@@ -62,7 +104,7 @@ class Collector:
         self._replaced_at: dict[str, int] = {}  # by something that is no directory: hides what was below, too
         self._overlaid_at: dict[str, int] = {}  # by a directory
 
-    def tar_file(self, name: str, size: int) -> bool:
+    def tar_file(self, name: str, size: int, magic: bytes) -> bool:
         """Called for every file, so a plain name costs only a few look-ups. True if the body is wanted."""
         path = name
         if path < "0" or "/." in path or "//" in path or path[-1] == "/":  # "." and "/" sort before "0"
@@ -75,17 +117,50 @@ class Collector:
                 return False
             self._replace(path)
         self._names.append(path)
-        if path[self._tail] in self._tails or path.startswith(self._prefixes) or path in self.awaited:
-            return self._offer(path, size)
+        if (
+            path[self._tail] in self._tails
+            or magic in self._magics
+            or path.startswith(self._prefixes)
+            or path in self.awaited
+            or (not magic and size)
+        ):
+            return self._offer(path, size, magic)
         return False
 
-    def tar_body(self, data: bytes) -> None:
-        path = self._file
-        self._deliver(path, data, self._takers)
-        self.deliver_linked(path, data)
-        if len(data) <= _KEPT_BODY_BYTES and self._bodies_bytes + len(data) <= _KEPT_BODIES_BYTES:
-            self._bodies_bytes += len(data) - len(self._bodies.pop(path, b""))
-            self._bodies[path] = data
+    def tar_body(self, content: Content) -> None:
+        path, takers = self._file, self._takers
+        held = self._hold(path, content, takers)
+        if takers and not held:
+            self._deliver(path, content, takers)
+        self.deliver_linked(path, content)
+        if (takers.texts or path in self._known) and content.size <= _KEPT_BODY_BYTES:
+            self._remember(path, content)
+        if not held:
+            content.close()
+
+    def _remember(self, path: str, content: Content) -> None:
+        """A hard link to a small database that has passed is usual with deduplicating builders."""
+        if self._bodies_bytes + content.size <= _KEPT_BODIES_BYTES:
+            self._bodies_bytes += content.size - len(self._bodies.pop(path, b""))
+            self._bodies[path] = content.read(0, content.size)
+
+    def _hold(self, path: str, content: Content, takers: _Takers) -> bool:
+        """Whether `content` is kept until the tar is over, since it belongs with another file."""
+        for cataloger in takers.files:
+            if not cataloger.partner_suffix:
+                continue
+            main = path.removesuffix(cataloger.partner_suffix)
+            paired = self._paired.get(main)
+            if paired is None:
+                if len(self._paired) >= _MAX_WAITING:
+                    return False
+                paired = self._paired[main] = _Paired(cataloger)
+            if path == main:
+                paired.main = _replaced(paired.main, content)
+            else:
+                paired.partner = _replaced(paired.partner, content)
+            return True
+        return False
 
     def tar_directory(self, name: str, *, opaque: bool) -> None:
         path = self._place(name)
@@ -127,7 +202,7 @@ class Collector:
             self._keep(path)
         self._await(goal, waiting)
         if goal in self._bodies:
-            self.deliver_linked(goal, self._bodies[goal])
+            self.deliver_linked(goal, MemoryContent(self._bodies[goal]))
 
     def tar_special(self, name: str, *, whiteout: bool) -> None:
         path = self._place(name)
@@ -138,25 +213,19 @@ class Collector:
             self._plain(path)
             self._warn_if_wanted(path, "a device or a FIFO")
 
-    def tar_sparse(self, name: str) -> None:
-        path = self._place(name)
-        if path:
-            self._plain(path)
-            for cataloger in self._wanting(path):
-                self._fail(path, cataloger, "", f"{path} is stored as a sparse file, which is not read.")
-
     def tar_warning(self, message: str) -> None:
         if len(self.warnings) < _MAX_WARNINGS:
             self.warnings.append(message)
         elif len(self.warnings) == _MAX_WARNINGS:
             self.warnings.append("There were more warnings.")
 
-    def deliver_linked(self, target: str, data: bytes) -> None:
-        """`data` is the content of `target`: hand it to the wanted paths that are hard links to it."""
+    def deliver_linked(self, target: str, content: Content) -> None:
+        """`content` is that of `target`: hand it to the wanted paths that are hard links to it."""
         for path in self.awaited.pop(target, ()):
             if self.unresolved.pop(path, None) is not None:
-                self._count_wanted(len(data))
-                self._deliver(path, data, self._fitting(path, len(data)))
+                takers = self._fitting(path, content.size, b"")
+                self._count_wanted(content.size, takers)
+                self._deliver(path, content, takers)
 
     def await_link(self, path: str, target: str) -> None:
         """`path`, which is awaited, turned out to be a hard link to `target`."""
@@ -166,7 +235,7 @@ class Collector:
         self._await(target, self.awaited.pop(path))
 
     def linked_fits(self, size: int) -> bool:
-        return size <= self._limits.wanted_file_bytes
+        return size <= max(self._limits.wanted_file_bytes, self._limits.database_bytes, self._limits.archive_bytes)
 
     def flush(self) -> None:
         """Packs the names seen so far; called now and then so that they never pile up."""
@@ -179,6 +248,8 @@ class Collector:
         self._names_writer.add(self._names)
         self._names.clear()
         self._bodies.clear()
+        for path, paired in self._paired.items():
+            self._deliver_paired(path, paired)
         if self._replaced_at or self._overlaid_at:
             for path, kept in self._kept_at.items():
                 replaced = (self._replaced_at.get(above, 0) > kept for above in (path, *path_ancestors(path)))
@@ -193,8 +264,10 @@ class Collector:
     def fail_unresolved(self, path: str, reason: str) -> None:
         """The content of the hard link at `path` cannot be had: say so for every cataloger that wanted it."""
         target = self.unresolved.pop(path)
-        for cataloger in self._wanting(path):
-            self._fail(path, cataloger, "", f"{path} is a hard link to {target or 'the root'}, {reason}")
+        wanting = self._wanting(path)
+        takers: tuple[Cataloger | FileCataloger, ...] = (*wanting.texts, *wanting.files)
+        for name in (cataloger.name for cataloger in takers):
+            self._fail(path, name, "", f"{path} is a hard link to {target or 'the root'}, {reason}")
 
     def _await(self, target: str, paths: set[str]) -> None:
         """Further paths are not followed through a chain: they stay unresolved and are reported."""
@@ -232,59 +305,110 @@ class Collector:
         self._check_kept()
         return True
 
-    def _wanting(self, path: str) -> list[Cataloger]:
+    def _wanting(self, path: str) -> _Takers:
+        """Who wants `path` by its name."""
         if (
             path.rpartition("/")[2] in self._basenames
             or path.endswith(self._suffixes)
             or path.startswith(self._prefixes)
         ):
-            return [cataloger for cataloger in self._catalogers if cataloger.wants(path)]
-        return []
+            return _Takers(
+                tuple(cataloger for cataloger in self._catalogers if cataloger.wants(path)),
+                tuple(
+                    cataloger
+                    for cataloger in self._file_catalogers
+                    if not cataloger.magics and cataloger.wants(path.removesuffix(cataloger.partner_suffix))
+                ),
+            )
+        return _Takers()
 
-    def _fitting(self, path: str, size: int) -> list[Cataloger]:
-        """The catalogers that want `path`; where it is too big for one, that is kept as its error."""
-        fitting = []
-        for cataloger in self._wanting(path):
-            most = min(cataloger.max_bytes, self._limits.wanted_file_bytes)
-            if size <= most:
-                fitting.append(cataloger)
-            else:
-                self._fail(path, cataloger, "", f"{path} has {size} bytes; at most {most} are read.")
-        return fitting
+    def _fitting(self, path: str, size: int, magic: bytes) -> _Takers:
+        """Who wants the file; where it is too big for one, that is kept as its error."""
+        wanting = self._wanting(path)
+        texts = [
+            cataloger
+            for cataloger in wanting.texts
+            if self._fits(path, cataloger, size, min(cataloger.max_bytes, self._limits.wanted_file_bytes), "")
+        ]
+        by_magic = (cataloger for cataloger in self._by_magic if magic in cataloger.magics and cataloger.wants(path))
+        files = [
+            cataloger
+            for cataloger in (*wanting.files, *by_magic)
+            if self._fits(path, cataloger, size, getattr(self._limits, cataloger.limit), cataloger.limit)
+        ]
+        return _Takers(tuple(texts), tuple(files))
 
-    def _offer(self, path: str, size: int) -> bool:
+    def _fits(self, path: str, cataloger: Cataloger | FileCataloger, size: int, most: int, limit: str) -> bool:
+        if size <= most:
+            return True
+        raised = f" Setting: {setting_name(limit)}." if limit else ""
+        self._fail(path, cataloger.name, "", f"{path} has {size} bytes; at most {most} are read.{raised}")
+        return False
+
+    def _offer(self, path: str, size: int, magic: bytes) -> bool:
         self._forget(path)
-        self._takers = self._fitting(path, size)
+        self._takers = self._fitting(path, size, magic)
+        is_sparse = not magic and bool(size) and size <= self._limits.executable_bytes
         linked = path in self.awaited and self.linked_fits(size)
-        if not self._takers and not linked:
+        if not self._takers and not linked and not is_sparse:
             return False
-        self._count_wanted(size)
+        self._count_wanted(size, self._takers)
         self._file = path
         return True
 
-    def _count_wanted(self, size: int) -> None:
-        self._wanted_bytes += size
-        if self._wanted_bytes > self._limits.wanted_total_bytes:
-            raise limit_exceeded(
-                self._limits, "wanted_total_bytes", "The layer's package databases are bigger together"
-            )
+    def _count_wanted(self, size: int, takers: _Takers) -> None:
+        if takers.texts:
+            self._wanted_bytes += size
+            if self._wanted_bytes > self._limits.wanted_total_bytes:
+                raise limit_exceeded(
+                    self._limits, "wanted_total_bytes", "The layer's package databases are bigger together"
+                )
+        else:
+            self._spooled_bytes += size
+            if self._spooled_bytes > self._limits.spooled_bytes:
+                raise limit_exceeded(
+                    self._limits, "spooled_bytes", "The layer's archives and executables are bigger together"
+                )
 
-    def _deliver(self, path: str, data: bytes, takers: Sequence[Cataloger]) -> None:
-        for cataloger in takers:
-            try:
-                evidence = cataloger.parse(path, data)
-            except CatalogError as error:
-                self._fail(path, cataloger, content_digest(data), error.message)
-                continue
-            self._packages += len(evidence.packages)
-            if self._packages > self._limits.packages:
-                raise limit_exceeded(self._limits, "packages", "The layer has more packages")
-            if evidence.packages or evidence.owned or evidence.distribution or evidence.error:
-                self.evidence.setdefault(path, []).append(evidence)
-                self._keep(path)
+    def _deliver(self, path: str, content: Content, takers: _Takers) -> None:
+        if takers.texts:
+            data = content.read(0, content.size)
+            for text in takers.texts:
+                try:
+                    self._evidence(path, text.parse(path, data))
+                except CatalogError as error:
+                    self._fail(path, text.name, content_digest(data), error.message)
+        for file in takers.files:
+            self._inspect(path, file, content, None)
 
-    def _fail(self, path: str, cataloger: Cataloger, content: str, reason: str) -> None:
-        self.evidence.setdefault(path, []).append(Evidence(path, cataloger.name, content, error=reason))
+    def _inspect(self, path: str, cataloger: FileCataloger, content: Content, partner: Content | None) -> None:
+        try:
+            self._evidence(path, cataloger.inspect(path, content, self._limits, self._deadline, partner))
+        except CatalogError as error:
+            self._fail(path, cataloger.name, "", error.message)
+
+    def _deliver_paired(self, path: str, paired: _Paired) -> None:
+        if paired.main is not None:
+            self._inspect(path, paired.cataloger, paired.main, paired.partner)
+        elif paired.partner is not None and paired.partner.size:
+            reason = f"{path}{paired.cataloger.partner_suffix} holds changes to a database that is not in its layer."
+            self._fail(path + paired.cataloger.partner_suffix, paired.cataloger.name, "", reason)
+        for content in (paired.main, paired.partner):
+            if content is not None:
+                content.close()
+
+    def _evidence(self, path: str, evidence: Evidence | None) -> None:
+        if evidence is None:
+            return
+        self._packages += len(evidence.packages)
+        if self._packages > self._limits.packages:
+            raise limit_exceeded(self._limits, "packages", "The layer has more packages")
+        if evidence.packages or evidence.owned or evidence.distribution or evidence.error:
+            self.evidence.setdefault(path, []).append(evidence)
+            self._keep(path)
+
+    def _fail(self, path: str, cataloger: str, content: str, reason: str) -> None:
+        self.evidence.setdefault(path, []).append(Evidence(path, cataloger, content, error=reason))
         self._keep(path)
 
     def _plain(self, path: str) -> None:
@@ -316,7 +440,15 @@ class Collector:
         self.evidence.pop(path, None)
         self.links.pop(path, None)
         self.unresolved.pop(path, None)
+        self._paired.pop(path, None)
 
     def _warn_if_wanted(self, path: str, what: str) -> None:
         if self._wanting(path):
             self.tar_warning(f"{path} is {what}, where a package database would be; it was passed over.")
+
+
+def _replaced(old: Content | None, new: Content) -> Content:
+    """The last of equal names wins."""
+    if old is not None:
+        old.close()
+    return new

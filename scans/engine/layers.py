@@ -1,15 +1,17 @@
 """One streaming pass over a layer's stored bytes: inflate, hash, walk the tar, offer paths to the catalogers.
 
-Bytes in, a frozen `LayerAnalysis` out; memory does not grow with the layer's size. Nothing is written to disk.
+Bytes in, a frozen `LayerAnalysis` out; memory does not grow with the layer's size. Nothing is written to disk but the
+unnamed temporary file of one big database or archive at a time (`scans.engine.content`).
 """
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 
-from scans.engine.catalogers import CATALOGERS
-from scans.engine.catalogers.base import Cataloger
+from scans.engine.catalogers import CATALOGERS, FILE_CATALOGERS
+from scans.engine.catalogers.base import Cataloger, FileCataloger, content_digest
 from scans.engine.collector import Collector
+from scans.engine.content import Deadline
 from scans.engine.digesting import StreamDigest
 from scans.engine.errors import LayerCorrupt
 from scans.engine.inflate import layer_inflate
@@ -19,10 +21,13 @@ from scans.engine.names import names_unpack
 from scans.engine.rereading import Rereader
 from scans.engine.tar import TarReader
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Raised whenever the same layer would be read differently by the files of this folder, catalogers apart."""
 
-ANALYSER_VERSION = f"{ENGINE_VERSION}:" + ",".join(f"{cataloger.name}{cataloger.version}" for cataloger in CATALOGERS)
+_EVERYONE: tuple[Cataloger | FileCataloger, ...] = (*CATALOGERS, *FILE_CATALOGERS)
+CATALOGER_VERSIONS = {cataloger.name: cataloger.version for cataloger in _EVERYONE}
+ANALYSER_VERSION = f"{ENGINE_VERSION}:" + content_digest(repr(sorted(CATALOGER_VERSIONS.items())).encode())[:16]
+"""What a stored analysis was made by. A digest, since the table of catalogers is longer than a key may be."""
 
 _MAX_REREADS = 3
 
@@ -32,6 +37,7 @@ def layer_read(
     *,
     limits: Limits = DEFAULT_LIMITS,
     catalogers: Sequence[Cataloger] = CATALOGERS,
+    file_catalogers: Sequence[FileCataloger] = FILE_CATALOGERS,
     expected_diff_id: str | None = None,
     reopen: Callable[[], Iterable[bytes]] | None = None,
 ) -> LayerAnalysis:
@@ -42,10 +48,11 @@ def layer_read(
     names a file that had passed (engine reference A8); without it such a path becomes an error in `evidence`.
     Raises LayerCorrupt (broken, truncated, or not of `expected_diff_id`), LayerUnsupported, LimitExceeded.
     """
-    collector = Collector(catalogers, limits)
+    deadline = Deadline(limits.seconds)
+    collector = Collector(catalogers, limits, file_catalogers=file_catalogers, deadline=deadline)
     source = iter(chunks)
     try:
-        diff_id, size_bytes, entries = _stream(source, collector, limits, expected_diff_id)
+        diff_id, size_bytes, entries = _stream(source, collector, limits, deadline, expected_diff_id)
     except LayerCorrupt:
         for _ in source:
             pass
@@ -67,7 +74,11 @@ def layer_read(
 
 
 def _stream(
-    chunks: Iterator[bytes], collector: Collector, limits: Limits, expected_diff_id: str | None
+    chunks: Iterator[bytes],
+    collector: Collector,
+    limits: Limits,
+    deadline: Deadline,
+    expected_diff_id: str | None,
 ) -> tuple[str, int, int]:
     """Feeds `collector`; returns DiffID, expanded size and number of entries."""
     algorithm = (expected_diff_id or "sha256:").partition(":")[0]
@@ -79,6 +90,8 @@ def _stream(
             digest.update(buffer)
             reader.feed(buffer)
             collector.flush()
+            if deadline.over:
+                raise limit_exceeded(limits, "seconds", "The layer takes longer to read")
         reader.close()
         diff_id = f"{algorithm}:{digest.hexdigest()}"
     if expected_diff_id is not None and diff_id != expected_diff_id:

@@ -29,8 +29,14 @@ class Found:
 
 def package_key(package: Package, real_path: str) -> PackageKey:
     """A package's identity in an image: OS packages are what they are wherever their database moves to."""
-    where = package.arch if package.type in OS_PACKAGE_TYPES else real_path
+    where = package.arch if package.type in OS_PACKAGE_TYPES else real_path + inner_path(package)
     return package.type, package.name, package.version, where
+
+
+def inner_path(package: Package) -> str:
+    """What of a package's path is inside an archive, with its "!"; "" where it is in a plain file."""
+    start = package.path.find("!/")
+    return package.path[start:] if start >= 0 else ""
 
 
 class Overlay:
@@ -90,7 +96,9 @@ class Overlay:
         real = path_resolve(target, self.links) if target else None
         for found in self.found.get(real, ()) if real else ():
             if found.evidence.cataloger == item.cataloger:
-                packages = tuple(replace(package, path=item.path) for package in found.evidence.packages)
+                packages = tuple(
+                    replace(package, path=item.path + inner_path(package)) for package in found.evidence.packages
+                )
                 return replace(found.evidence, path=item.path, packages=packages)
         return item
 

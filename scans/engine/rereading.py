@@ -4,6 +4,7 @@ Knows only the targets that the collector awaits; everything else of the tar is 
 """
 
 from scans.engine.collector import Collector
+from scans.engine.content import Content
 from scans.engine.paths import path_normalise
 
 
@@ -14,13 +15,14 @@ class Rereader:
         self._collector = collector
         self._file = ""
 
-    def tar_file(self, name: str, size: int) -> bool:
+    def tar_file(self, name: str, size: int, magic: bytes) -> bool:
         path = path_normalise(name)
         self._file = path or ""
         return path in self._collector.awaited and self._collector.linked_fits(size)
 
-    def tar_body(self, data: bytes) -> None:
-        self._collector.deliver_linked(self._file, data)
+    def tar_body(self, content: Content) -> None:
+        self._collector.deliver_linked(self._file, content)
+        content.close()
 
     def tar_hardlink(self, name: str, target: str) -> None:
         """The target is itself a link: await what that one names."""
@@ -36,9 +38,6 @@ class Rereader:
 
     def tar_special(self, name: str, *, whiteout: bool) -> None:
         """Of no interest."""
-
-    def tar_sparse(self, name: str) -> None:
-        """Of no interest: what awaits it stays unresolved and is reported."""
 
     def tar_warning(self, message: str) -> None:
         """The first pass has said it."""

@@ -9,8 +9,10 @@ from typing import Protocol
 
 from isal.isal_zlib import adler32
 
+from scans.engine.content import Content, ContentWriter
 from scans.engine.errors import LayerCorrupt, LayerUnsupported
 from scans.engine.limits import Limits, limit_exceeded
+from scans.engine.sparse import Sparse, sparse_content
 from scans.engine.tarheader import (
     BLOCK,
     NO_PAX,
@@ -22,24 +24,30 @@ from scans.engine.tarheader import (
     checksum_valid,
     header_parse,
     pax_parse,
+    sparse_extension_parse,
+    sparse_header_parse,
 )
 
 _FAST_KINDS, _DIRECTORY, _SLASH = b"05", ord("5"), ord("/")
 _NAME_BYTES = 100
 _OCTAL, _NO_SIZE = b"01234567", b"0" * 11
 _REGULAR_KINDS = (b"0", b"\0", b"7")
+_REGULAR_FLAGS = b"0\x007"
+_MAGIC_BYTES = 4
 _BODILESS_KINDS = (b"2", b"3", b"4", b"5", b"6")
 
 
 class TarVisitor(Protocol):
     """Who is told of the entries. Names are as written in the archive, long names and PAX already applied."""
 
-    def tar_file(self, name: str, size: int) -> bool:
-        """A regular file; true if its body shall be handed to `tar_body`."""
+    def tar_file(self, name: str, size: int, magic: bytes) -> bool:
+        """A regular file; true if its body shall be handed to `tar_body`. `magic` is the body's first four bytes (with
+        what comes behind it where it is shorter); empty for a file that is stored sparse, whose magic is not known yet.
+        """
         ...
 
-    def tar_body(self, data: bytes) -> None:
-        """The body of the file that `tar_file` last said yes to."""
+    def tar_body(self, content: Content) -> None:
+        """The body of the file that `tar_file` last said yes to; the visitor closes it."""
         ...
 
     def tar_directory(self, name: str, *, opaque: bool) -> None: ...
@@ -50,10 +58,6 @@ class TarVisitor(Protocol):
 
     def tar_special(self, name: str, *, whiteout: bool) -> None:
         """A device or FIFO; `whiteout` for overlayfs' character device 0/0."""
-        ...
-
-    def tar_sparse(self, name: str) -> None:
-        """A regular file stored sparse: its stored bytes are not its content."""
         ...
 
     def tar_warning(self, message: str) -> None: ...
@@ -79,11 +83,13 @@ class TarReader:
         self.entries = 0
         self._visitor = visitor
         self._limits = limits
-        self._carry = b""  # the beginning of a header block, cut by the end of the last buffer
+        self._carry = b""  # the beginning of a header block, or one with less than a magic number behind it
         self._skip = 0  # bytes to pass before the next header, padding included
         self._need = 0  # of those, the bytes still to collect
         self._use = _Use.FILE
         self._parts: list[bytes] = []
+        self._writer = ContentWriter()
+        self._peek = b""  # the first bytes of the body behind the header at hand
         self._long_name: bytes | None = None
         self._long_link: bytes | None = None
         self._pax = NO_PAX
@@ -94,7 +100,8 @@ class TarReader:
         self._slow = self._always_slow
         self._doubtful_size = 0  # size stated by an entry that by convention has no body
         self._sparse_extension = False  # blocks with more of an old GNU sparse map come before the body
-        self._sparse_body = 0
+        self._sparse: Sparse | None = None
+        self._sparse_name, self._sparse_size = "", 0  # of the entry whose old GNU sparse map is being read
         self._zero_blocks = 0
         self._ended = False
 
@@ -102,17 +109,24 @@ class TarReader:
         """Read on. After the end of the archive everything is ignored."""
         if self._ended:
             return
-        position = 0
-        if self._carry:
-            position = BLOCK - len(self._carry)
-            block, self._carry = self._carry + buffer[:position], b""
-            self._walk(block, 0)
-            if self._carry or self._ended:
-                return
-        self._walk(buffer, position)
+        carry, self._carry = self._carry, b""
+        if not carry:
+            self._walk(buffer, 0, b"")
+        elif len(carry) >= BLOCK:
+            rest = carry[BLOCK:]
+            self._walk(rest + buffer if rest else buffer, 0, carry[:BLOCK])
+        elif len(carry) + len(buffer) < BLOCK:
+            self._carry = carry + buffer
+        else:
+            cut = BLOCK - len(carry)
+            self._walk(buffer, cut, carry + buffer[:cut])
 
     def close(self) -> None:
         """The stream is over: complain if that was in the middle of something."""
+        if len(self._carry) >= BLOCK and not self._ended:
+            block, self._peek, self._carry = self._carry[:BLOCK], self._carry[BLOCK:], b""
+            self._header(block)
+            self._body(self._peek, 0)
         if self._ended:
             return
         if self._need or self._skip >= BLOCK:
@@ -126,19 +140,20 @@ class TarReader:
         if not self._zero_blocks:
             self._visitor.tar_warning("The tar has no end marker.")
 
-    def _walk(self, buffer: bytes, position: int) -> None:
-        """Read all of `buffer` from `position`. The hot loop of the engine.
+    def _walk(self, buffer: bytes, position: int, block: bytes) -> None:
+        """Read all of `buffer` from `position`; `block` is a header that came before it, or empty. The hot loop.
 
         A regular file or directory with a plain name, which every tar format writes alike, is read right here; every
-        other header goes to `_header`.
+        other header goes to `_header`. A file's header waits for the next buffer unless its magic number is here too.
         """
         end, most, visitor = len(buffer), self._limits.entries, self._visitor
         file = visitor.tar_file
         if self._skip:
             position = self._body(buffer, position)
-        while position + BLOCK <= end:
-            block = buffer[position : position + BLOCK]
-            position += BLOCK
+        while block or position + BLOCK <= end:
+            if not block:
+                block = buffer[position : position + BLOCK]
+                position += BLOCK
             kind = block[156]
             digits = block[124:135]
             if (
@@ -153,51 +168,74 @@ class TarReader:
                     else block[nul - 1] != _SLASH and not digits.translate(None, _OCTAL)
                 )
             ):
+                if kind == _DIRECTORY:
+                    self._count()
+                    visitor.tar_directory(block[:nul].decode("utf-8", "surrogateescape"), opaque=False)
+                    block = b""
+                    continue
+                size = int(digits, 8)
+                magic = buffer[position : position + _MAGIC_BYTES]
+                if size and len(magic) < _MAGIC_BYTES:
+                    break
                 self.entries += 1
                 if self.entries > most:
                     raise limit_exceeded(self._limits, "entries", "The layer has more entries")
                 name = block[:nul].decode("utf-8", "surrogateescape")
-                if kind == _DIRECTORY:
-                    visitor.tar_directory(name, opaque=False)
-                    continue
-                size = int(digits, 8)
-                if not file(name, size):
+                block = b""
+                if not file(name, size, magic):
                     position += (size + 511) & ~511
                     continue
                 self._begin(_Use.FILE, size)
             else:
+                self._peek = buffer[position : position + _MAGIC_BYTES]
+                if len(self._peek) < _MAGIC_BYTES and kind in _REGULAR_FLAGS:
+                    break
                 self._header(block)
                 if self._ended:
                     return
+                block = b""
             position = self._body(buffer, position)
-        if position > end:
+        if block:
+            self._carry = block + buffer[position:]
+        elif position > end:
             self._skip = position - end
         elif position < end:
             self._carry = buffer[position:]
+
+    def _count(self) -> None:
+        self.entries += 1
+        if self.entries > self._limits.entries:
+            raise limit_exceeded(self._limits, "entries", "The layer has more entries")
 
     def _begin(self, use: _Use, size: int) -> None:
         """A body of `size` bytes follows and is to be collected."""
         self._use, self._need, self._skip = use, size, _padded(size)
         if not size:
-            self._collected(b"")
+            self._collected()
 
     def _body(self, buffer: bytes, position: int) -> int:
         """Pass what `buffer` has of the current body, collecting what is needed; returns where that ended."""
         end = min(len(buffer), position + self._skip)
         self._skip -= end - position
         if self._need:
-            piece = buffer[position : min(end, position + self._need)]
-            self._need -= len(piece)
-            self._parts.append(piece)
+            until = min(end, position + self._need)
+            self._need -= until - position
+            if self._use is _Use.FILE:
+                self._writer.add(memoryview(buffer)[position:until])
+            else:
+                self._parts.append(buffer[position:until])
             if not self._need:
-                parts, self._parts = self._parts, []
-                self._collected(parts[0] if len(parts) == 1 else b"".join(parts))
+                self._collected()
         return end
 
-    def _collected(self, data: bytes) -> None:
+    def _collected(self) -> None:
+        if self._use is _Use.FILE:
+            content, self._writer = self._writer.finish(), ContentWriter()
+            sparse, self._sparse = self._sparse, None
+            self._visitor.tar_body(sparse_content(content, sparse) if sparse else content)
+            return
+        data, self._parts = b"".join(self._parts), []
         match self._use:
-            case _Use.FILE:
-                self._visitor.tar_body(data)
             case _Use.PAX:
                 self._pax = pax_parse(data, self._pax)
             case _Use.PAX_GLOBAL:
@@ -212,8 +250,7 @@ class TarReader:
     def _header(self, block: bytes) -> None:
         """Any header block: sets what is to be passed or collected before the next one."""
         if self._sparse_extension:
-            self._sparse_extension = block[504] != 0
-            self._skip = 0 if self._sparse_extension else self._sparse_body
+            self._sparse_continue(block)
         elif block == ZERO_BLOCK:
             self._zero_block()
         elif checksum_fast(block) or checksum_valid(block):
@@ -223,7 +260,7 @@ class TarReader:
             header = header_parse(block)
             use = _EXTENDED_KINDS.get(header.kind)
             if use is None:
-                self._entry(header)
+                self._entry(header, block)
             else:
                 self._extended_header(use, header.size)
         else:
@@ -267,11 +304,9 @@ class TarReader:
         self._expects_entry = use is not _Use.PAX_GLOBAL or self._expects_entry
         self._begin(use, size)
 
-    def _entry(self, header: Header) -> None:
+    def _entry(self, header: Header, block: bytes) -> None:
         """An entry, with the extended headers before it applied and used up."""
-        self.entries += 1
-        if self.entries > self._limits.entries:
-            raise limit_exceeded(self._limits, "entries", "The layer has more entries")
+        self._count()
         pax, long_name, long_link = self._pax, self._long_name, self._long_link
         self._pax, self._long_name, self._long_link, self._expects_entry = self._pax_global, None, None, False
         name = self._path(pax.sparse_name or pax.path or long_name or header.name)
@@ -288,15 +323,36 @@ class TarReader:
             else:
                 self._skip = _padded(size)
             self._visitor.tar_hardlink(name, self._path(pax.linkpath or long_link or header.link))
-        elif kind in _REGULAR_KINDS and not pax.sparse:
-            if self._visitor.tar_file(name, size):
-                self._begin(_Use.FILE, size)
-            else:
-                self._skip = _padded(size)
+        elif kind in _REGULAR_KINDS and pax.sparse is None:
+            self._file(name, size, self._peek)
+        elif kind in _REGULAR_KINDS and pax.sparse is not None:
+            self._sparse = pax.sparse
+            self._file(name, size, b"", pax.sparse.size)
+        elif kind == b"S":
+            self._sparse = sparse_header_parse(block)
+            self._sparse_name, self._sparse_size = name, size
+            self._sparse_extension = header.sparse_extended
+            if not header.sparse_extended:
+                self._file(name, size, b"", self._sparse.size)
         else:
-            self._sparse_extension, self._sparse_body = header.sparse_extended, _padded(size)
-            self._skip = 0 if header.sparse_extended else self._sparse_body
-            self._odd(kind, name, sparse=pax.sparse)
+            self._skip = _padded(size)
+            self._odd(kind, name)
+
+    def _file(self, name: str, stored: int, magic: bytes, size: int | None = None) -> None:
+        """A regular file of `stored` bytes in the archive; `size` is its own where it is stored sparse."""
+        if self._visitor.tar_file(name, stored if size is None else size, magic):
+            self._begin(_Use.FILE, stored)
+        else:
+            self._skip, self._sparse = _padded(stored), None
+
+    def _sparse_continue(self, block: bytes) -> None:
+        """One more block of an old GNU sparse map."""
+        if self._sparse is None:
+            raise LayerCorrupt("The tar has a sparse map that belongs to no entry.")
+        self._sparse = sparse_extension_parse(block, self._sparse)
+        self._sparse_extension = block[504] != 0
+        if not self._sparse_extension:
+            self._file(self._sparse_name, self._sparse_size, b"", self._sparse.size)
 
     def _bodiless(self, header: Header, name: str, pax: Pax, long_link: bytes | None) -> None:
         if header.kind == b"2":
@@ -306,11 +362,9 @@ class TarReader:
         else:
             self._visitor.tar_special(name, whiteout=header.device_zero)
 
-    def _odd(self, kind: bytes, name: str, *, sparse: bool) -> None:
-        """Kinds that have a body and are not plain regular files."""
-        if kind == b"S" or sparse:
-            self._visitor.tar_sparse(name)
-        elif kind == b"D":
+    def _odd(self, kind: bytes, name: str) -> None:
+        """Kinds that have a body and are no files."""
+        if kind == b"D":
             self._visitor.tar_directory(name, opaque=False)
         elif kind not in (b"V", b"M", b"N"):
             self._visitor.tar_warning(f"An entry of unknown kind {kind!r} was passed over: {name}")

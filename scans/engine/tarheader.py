@@ -9,6 +9,7 @@ from functools import lru_cache
 from isal.isal_zlib import adler32
 
 from scans.engine.errors import LayerCorrupt
+from scans.engine.sparse import MAX_REGIONS, Sparse
 
 BLOCK = 512
 ZERO_BLOCK = bytes(BLOCK)
@@ -47,7 +48,8 @@ class Pax:
     path: bytes | None = None
     linkpath: bytes | None = None
     size: int | None = None
-    sparse: bool = False
+    sparse: Sparse | None = None
+    """A file stored sparse in one of the three forms that GNU tar has for PAX (0.0, 0.1, 1.0)."""
     sparse_name: bytes | None = None
     opaque: bool = False
 
@@ -152,8 +154,58 @@ def _pax_record(key: bytes, value: bytes, changes: dict[str, object]) -> None:
         changes["size"] = _pax_number(value)
     elif key in _OPAQUE_KEYS:
         changes["opaque"] = value in _OPAQUE_VALUES
-    if key.startswith(b"GNU.sparse."):
-        changes["sparse"] = True
+    elif key.startswith(b"GNU.sparse."):
+        changes["sparse"] = _sparse_record(key[11:], value, changes.get("sparse") or Sparse())
+
+
+def _sparse_record(key: bytes, value: bytes, sparse: object) -> Sparse:
+    """One record of a sparse map over what is known of it so far. GNU tar manual, "PAX Format, Versions 0.0 to 1.0"."""
+    if not isinstance(sparse, Sparse):
+        raise LayerCorrupt("A PAX header holds a broken sparse map.")
+    if key in (b"size", b"realsize"):
+        return replace(sparse, size=_sparse_number(value))
+    if key == b"major":
+        return replace(sparse, map_in_body=value == b"1")
+    if key == b"map":
+        numbers = [_sparse_number(number) for number in value.split(b",")] if value else []
+        return replace(sparse, regions=_regions(numbers))
+    if key == b"offset":
+        return replace(sparse, open_at=_sparse_number(value))
+    if key == b"numbytes":
+        if len(sparse.regions) >= MAX_REGIONS:
+            raise LayerCorrupt("A PAX header holds a sparse map with too many regions.")
+        return replace(sparse, regions=(*sparse.regions, (sparse.open_at, _sparse_number(value))))
+    return sparse
+
+
+def _regions(numbers: list[int]) -> tuple[tuple[int, int], ...]:
+    if len(numbers) % 2 or len(numbers) > 2 * MAX_REGIONS:
+        raise LayerCorrupt("A tar entry has a broken sparse map.")
+    return tuple(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _sparse_number(value: bytes) -> int:
+    if not value.isdigit() or len(value) > _MAX_LENGTH_DIGITS:
+        raise LayerCorrupt("A PAX header holds a sparse map with an impossible number.")
+    return int(value)
+
+
+def sparse_header_parse(block: bytes) -> Sparse:
+    """The first part of an old GNU sparse map (type `S`): four regions at 386, the file's own size at 483."""
+    return Sparse(size=number_parse(block[483:495]), regions=_old_regions(block, 386, 4))
+
+
+def sparse_extension_parse(block: bytes, sparse: Sparse) -> Sparse:
+    """`sparse` with the 21 further regions of an extension block."""
+    regions = (*sparse.regions, *_old_regions(block, 0, 21))
+    if len(regions) > MAX_REGIONS:
+        raise LayerCorrupt("A tar entry has a sparse map with too many regions.")
+    return replace(sparse, regions=regions)
+
+
+def _old_regions(block: bytes, start: int, count: int) -> tuple[tuple[int, int], ...]:
+    fields = (block[place : place + 24] for place in range(start, start + 24 * count, 24))
+    return tuple((number_parse(field[:12]), number_parse(field[12:])) for field in fields if field[0])
 
 
 def _pax_number(value: bytes) -> int | None:

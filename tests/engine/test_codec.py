@@ -46,7 +46,7 @@ def test_what_is_stored_is_what_comes_back(analysis: LayerAnalysis) -> None:
         b"PWLA",
         b"{}",
         WHOLE[:12],
-        b"PWLA\x02" + WHOLE[5:],
+        b"PWLA\x01" + WHOLE[5:],
         WHOLE[:9] + b"x" + WHOLE[10:],
         WHOLE[:5] + bytes(4) + WHOLE[9:],
     ],

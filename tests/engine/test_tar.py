@@ -20,12 +20,12 @@ class Recorder:
         self.seen: list[tuple] = []
         self.warnings: list[str] = []
 
-    def tar_file(self, name, size):
+    def tar_file(self, name, size, magic):
         self.seen.append(("file", name, size))
         return True
 
-    def tar_body(self, data):
-        self.seen[-1] += (data,)
+    def tar_body(self, content):
+        self.seen[-1] += (content.read(0, content.size),)
 
     def tar_directory(self, name, *, opaque):
         self.seen.append(("dir", name, opaque) if opaque else ("dir", name))
@@ -55,13 +55,33 @@ def walk(data: bytes, size: int = 1 << 20, limits: Limits = DEFAULT_LIMITS) -> R
     return recorder
 
 
-def sparse_header(name: str, size: int) -> bytes:
-    """An old GNU sparse header that says that more of its map follows."""
-    block = bytearray(header(name, kind=b"S", size=size, magic=b"ustar  \0"))
-    block[482] = 1
+def sparse_header(name: str, stored: int, size: int, regions: list[tuple[int, int]], *, more: bool = False) -> bytes:
+    """An old GNU sparse header with up to four regions; `more` says that a block with others follows."""
+    block = bytearray(header(name, kind=b"S", size=stored, magic=b"ustar  \0"))
+    for number, region in enumerate(regions):
+        block[386 + 24 * number : 410 + 24 * number] = b"%011o\0%011o\0" % region
+    block[482] = more
+    block[483:495] = b"%011o\0" % size
     block[148:156] = b" " * 8
     block[148:156] = b"%06o\0 " % sum(block)
     return bytes(block)
+
+
+def sparse_extension(regions: list[tuple[int, int]], *, more: bool = False) -> bytes:
+    """A block with up to 21 further regions."""
+    return b"".join(b"%011o\0%011o\0" % region for region in regions).ljust(504, b"\0") + bytes((more,)) + bytes(7)
+
+
+def sparse_pax(*records: tuple[str, int]) -> bytes:
+    """A PAX header with equal keys, as form 0.0 has them."""
+    payload = b"".join(_record(f"GNU.sparse.{key}", str(value)) for key, value in records)
+    return header("pax", kind=b"x", size=len(payload)) + padded(payload)
+
+
+def _record(key: str, value: str) -> bytes:
+    body = f" {key}={value}\n".encode()
+    length = next(number for number in range(len(body), len(body) + 9) if len(str(number)) + len(body) == number)
+    return str(length).encode() + body
 
 
 LONG = "d/" * 90 + "file"
@@ -120,20 +140,43 @@ ENTRIES = {
         tar(pax({"SCHILY.xattr.trusted.overlay.opaque": "y"}), directory("etc"), directory("usr")),
         [("dir", "etc/", True), ("dir", "usr/")],
     ),
-    "PAX sparse": (
-        tar(pax({"GNU.sparse.major": 1, "GNU.sparse.name": "real"}), file("GNUSparse.0/x", b"a"), file("a", b"a")),
-        [("sparse", "real"), A],
-    ),
-    "old GNU sparse": (tar(file("s", BODY, kind=b"S"), file("a", b"a")), [("sparse", "s"), A]),
-    "old GNU sparse with a long map": (
+    "PAX sparse 0.0": (
         tar(
-            sparse_header("s", len(BODY)),
-            bytes(504) + b"\x01" + bytes(7),
-            bytes(512),
-            padded(BODY),
+            sparse_pax(("size", 6), ("numblocks", 2), ("offset", 1), ("numbytes", 2), ("offset", 5), ("numbytes", 1)),
+            file("s", b"abc"),
             file("a", b"a"),
         ),
-        [("sparse", "s"), A],
+        [("file", "s", 6, b"\0ab\0\0c"), A],
+    ),
+    "PAX sparse 0.1": (
+        tar(pax({"GNU.sparse.size": 6, "GNU.sparse.map": "1,2,5,1", "GNU.sparse.name": "s"}), file("x", b"abc")),
+        [("file", "s", 6, b"\0ab\0\0c")],
+    ),
+    "PAX sparse 1.0": (
+        tar(
+            pax({"GNU.sparse.major": 1, "GNU.sparse.minor": 0, "GNU.sparse.name": "real", "GNU.sparse.realsize": 6}),
+            file("GNUSparse.0/x", b"2\n1\n2\n5\n1\n".ljust(512, b"\0") + b"abc"),
+            file("a", b"a"),
+        ),
+        [("file", "real", 6, b"\0ab\0\0c"), A],
+    ),
+    "PAX sparse of holes only": (
+        tar(pax({"GNU.sparse.size": 4, "GNU.sparse.map": "4,0"}), file("s"), file("a", b"a")),
+        [("file", "s", 4, bytes(4)), A],
+    ),
+    "old GNU sparse": (
+        tar(sparse_header("s", 3, 6, [(1, 2), (5, 1)]), padded(b"abc"), file("a", b"a")),
+        [("file", "s", 6, b"\0ab\0\0c"), A],
+    ),
+    "old GNU sparse with a long map": (
+        tar(
+            sparse_header("s", 4, 9, [(1, 1)], more=True),
+            sparse_extension([(3, 1)], more=True),
+            sparse_extension([(5, 1), (7, 1), (9, 0)]),
+            padded(b"abcd"),
+            file("a", b"a"),
+        ),
+        [("file", "s", 9, b"\0a\0b\0c\0d\0"), A],
     ),
     "GNU dump directory": (tar(file("d/", BODY, kind=b"D"), file("a", b"a")), [("dir", "d/"), A]),
     "volume label": (tar(header("label", kind=b"V"), file("a", b"a")), [A]),

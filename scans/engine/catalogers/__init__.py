@@ -1,7 +1,7 @@
 """The package databases that are read. A new cataloger is a module here and a line in `CATALOGERS`."""
 
 from scans.engine.catalogers.apk import ApkCataloger
-from scans.engine.catalogers.base import Cataloger
+from scans.engine.catalogers.base import Cataloger, FileCataloger
 from scans.engine.catalogers.dpkg import DpkgCataloger
 from scans.engine.catalogers.dpkg_files import DpkgFilesCataloger
 from scans.engine.catalogers.npm import NpmCataloger
@@ -16,3 +16,5 @@ CATALOGERS: tuple[Cataloger, ...] = (
     PythonCataloger(),
     NpmCataloger(),
 )
+
+FILE_CATALOGERS: tuple[FileCataloger, ...] = ()

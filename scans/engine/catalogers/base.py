@@ -64,6 +64,8 @@ class FileCataloger(Protocol):
     prefixes: tuple[str, ...]
     magics: frozenset[bytes]
     partner_suffix: str
+    limit: str
+    """The field of `Limits` that bounds the size of one such file; `max_bytes` is its default."""
 
     def wants(self, path: str) -> bool:
         """As in `Cataloger`."""
