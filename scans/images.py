@@ -22,6 +22,7 @@ from scans.engine.codec import analysis_dump, analysis_load
 from scans.engine.errors import AnalysisUnreadable
 from scans.engine.inventory import LayerSlot, inventory_assemble
 from scans.engine.layers import ANALYSER_VERSION
+from scans.engine.limits import Limits
 from scans.engine.model import Inventory
 from scans.findings import findings_derive
 from scans.inventories import bounded, inventory_store, storable
@@ -180,7 +181,8 @@ def _assemble(resolved: ResolvedImage, layers: dict[str, Layer]) -> Inventory:
         [
             _slot(layers[layer.digest], diff_ids[number] if number < len(diff_ids) else "")
             for number, layer in enumerate(resolved.manifest.layers)
-        ]
+        ],
+        Limits.from_settings(settings.LAYER_LIMITS),
     )
 
 

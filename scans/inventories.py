@@ -17,7 +17,19 @@ BATCH = 2000
 PATH_LENGTH = 1000
 NAME_LENGTH = 255
 
-Identity = tuple[str, str, str, str, str, str, str, bool]
+_IDENTITY_FIELDS = (
+    "type",
+    "release",
+    "name",
+    "version",
+    "arch",
+    "source_name",
+    "source_version",
+    "third_party",
+    "local",
+    "modularity",
+)
+Identity = tuple[str, str, str, str, str, str, str, bool, bool, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,9 @@ def inventory_store(image: Image, inventory: Inventory) -> InventoryWritten:
                     path=path,
                     licenses=[storable(text) for text in item.package.licenses],
                     owned_by=storable(item.owned_by)[:NAME_LENGTH],
+                    vendor=bounded(item.package.vendor),
+                    note=bounded(item.package.note),
+                    hashes=dict(item.package.hashes),
                 )
                 for (package_id, path), item in found.items()
             ),
@@ -104,6 +119,8 @@ def identity_of(package: EnginePackage, distribution: Distribution | None) -> Id
         bounded(package.source_name),
         bounded(package.source_version),
         package.third_party,
+        package.local,
+        bounded(package.modularity),
     )
 
 
@@ -126,6 +143,8 @@ def engine_package(row: Package) -> EnginePackage:
         source_name=row.source_name,
         source_version=row.source_version,
         third_party=row.third_party,
+        local=row.local,
+        modularity=row.modularity,
     )
 
 
@@ -142,6 +161,7 @@ def _summary_store(image: Image, inventory: Inventory, *, package_count: int) ->
     image.ecosystem = release_of(distribution) if distribution and ecosystem_of(distribution) else ""
     image.os_coverage = coverage(distribution)
     image.unread = [{name: storable(value) for name, value in asdict(item).items()} for item in inventory.unread]
+    image.notes = [storable(text) for text in inventory.notes]
     image.state = ImageState.COMPLETE if inventory.complete else ImageState.PARTIAL
     image.package_count = package_count
     image.analyser_version = ""
@@ -155,6 +175,7 @@ def _summary_store(image: Image, inventory: Inventory, *, package_count: int) ->
             "ecosystem",
             "os_coverage",
             "unread",
+            "notes",
             "state",
             "package_count",
             "analyser_version",
@@ -181,6 +202,8 @@ def _packages_known(wanted: Iterable[Identity]) -> dict[Identity, Package]:
                 row.source_name,
                 row.source_version,
                 row.third_party,
+                row.local,
+                row.modularity,
             )
             if identity in chosen:
                 found[identity] = row
@@ -192,13 +215,7 @@ def _package_row(package: EnginePackage, identity: Identity, distribution: Distr
     if distribution and identity[1]:
         facts = {name: storable(getattr(distribution, name)) for name in ("family", "version", "name", "codename")}
     return Package(
-        **dict(
-            zip(
-                ("type", "release", "name", "version", "arch", "source_name", "source_version", "third_party"),
-                identity,
-                strict=True,
-            )
-        ),
+        **dict(zip(_IDENTITY_FIELDS, identity, strict=True)),
         purl=storable(purl_of(package, distribution))[:1000],
         distribution=facts,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.shortcuts import get_object_or_404
 
 from accounts.models import Organization
@@ -18,7 +18,7 @@ from scans.dashboards.findings import ORDERS as FINDING_ORDERS
 from scans.dashboards.findings import FindingRow, finding_rows, listed
 from scans.dashboards.images import READ_STATES, os_words
 from scans.dashboards.paging import Order, Page, Position, page_of
-from scans.models import Finding, FindingState, Image, ImageLayer, ImagePackage, ImageState, Severity, Tag
+from scans.models import Finding, FindingState, Image, ImageLayer, ImagePackage, ImageState, PackageKey, Severity, Tag
 
 TABS = ("findings", "packages", "layers", "tags")
 UNREAD_SHOWN = 50
@@ -52,6 +52,8 @@ class PackageRow:
     path: str
     layer: str
     owned_by: str
+    note: str
+    compared: bool
     unmatchable: tuple[str, ...]
     findings: int
     band: str
@@ -158,7 +160,10 @@ def _findings(image: Image, criteria: FindingCriteria, position: Position) -> Pa
 
 def _packages(image: Image, q: str, position: Position) -> Page[PackageRow]:
     rows: QuerySet[ImagePackage] = (
-        ImagePackage.objects.filter(image=image).select_related("package", "layer").defer("layer__analysis")
+        ImagePackage.objects.filter(image=image)
+        .select_related("package", "layer")
+        .defer("layer__analysis")
+        .annotate(compared=Exists(PackageKey.objects.filter(package=OuterRef("package"))))
     )
     if q:
         rows = rows.filter(Q(package__name__icontains=q) | Q(path__icontains=q))
@@ -186,6 +191,8 @@ def _package_rows(image: Image, rows: Sequence[ImagePackage]) -> Iterable[Packag
             path=row.path,
             layer=row.layer.digest if row.layer else "",
             owned_by=row.owned_by,
+            note=row.note,
+            compared=row.compared,  # type: ignore[attr-defined]  # annotated in `_packages`
             unmatchable=tuple(map(str, package.unmatchable)),
             findings=number,
             band=Severity(worst).band if worst else "",

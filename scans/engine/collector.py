@@ -93,6 +93,7 @@ class Collector:
         self._bodies_bytes = 0
         self._file = ""
         self._takers = _Takers()
+        self._undecided = False  # a sparse file, whose first bytes are known only with its body
         self._paired: dict[str, _Paired] = {}
         self._wanted_bytes = 0
         self._spooled_bytes = 0
@@ -129,6 +130,8 @@ class Collector:
 
     def tar_body(self, content: Content) -> None:
         path, takers = self._file, self._takers
+        if self._undecided:
+            takers = self._fitting(path, content.size, content.read(0, _MAGIC_BYTES))
         held = self._hold(path, content, takers)
         if takers and not held:
             self._deliver(path, content, takers)
@@ -155,6 +158,7 @@ class Collector:
                 if len(self._paired) >= _MAX_WAITING:
                     return False
                 paired = self._paired[main] = _Paired(cataloger)
+            self._keep(path)
             if path == main:
                 paired.main = _replaced(paired.main, content)
             else:
@@ -347,10 +351,10 @@ class Collector:
 
     def _offer(self, path: str, size: int, magic: bytes) -> bool:
         self._forget(path)
-        self._takers = self._fitting(path, size, magic)
-        is_sparse = not magic and bool(size) and size <= self._limits.executable_bytes
+        self._undecided = not magic and 0 < size <= self._limits.executable_bytes
+        self._takers = _Takers() if self._undecided else self._fitting(path, size, magic)
         linked = path in self.awaited and self.linked_fits(size)
-        if not self._takers and not linked and not is_sparse:
+        if not self._takers and not linked and not self._undecided:
             return False
         self._count_wanted(size, self._takers)
         self._file = path
@@ -388,11 +392,15 @@ class Collector:
             self._fail(path, cataloger.name, "", error.message)
 
     def _deliver_paired(self, path: str, paired: _Paired) -> None:
+        kept = dict(self._kept_at)  # it counts from when it stood in the tar
+        beside = path + paired.cataloger.partner_suffix
         if paired.main is not None:
             self._inspect(path, paired.cataloger, paired.main, paired.partner)
         elif paired.partner is not None and paired.partner.size:
-            reason = f"{path}{paired.cataloger.partner_suffix} holds changes to a database that is not in its layer."
-            self._fail(path + paired.cataloger.partner_suffix, paired.cataloger.name, "", reason)
+            self._fail(
+                beside, paired.cataloger.name, "", f"{beside} holds changes to a database that is not beside it."
+            )
+        self._kept_at = kept
         for content in (paired.main, paired.partner):
             if content is not None:
                 content.close()
@@ -440,7 +448,8 @@ class Collector:
         self.evidence.pop(path, None)
         self.links.pop(path, None)
         self.unresolved.pop(path, None)
-        self._paired.pop(path, None)
+        if path in self._paired:
+            self._paired[path].main = None
 
     def _warn_if_wanted(self, path: str, what: str) -> None:
         if self._wanting(path):

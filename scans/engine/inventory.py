@@ -5,8 +5,10 @@ What could not be looked at is in `unread`, never left out (rule: could-not-look
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from scans.engine.catalogers.os_release import distribution_choose
+from scans.engine.limits import DEFAULT_LIMITS, Limits, setting_name
 from scans.engine.model import Distribution, InstalledPackage, Inventory, LayerAnalysis, Unread
 from scans.engine.overlay import OS_PACKAGE_TYPES, Found, Overlay, PackageKey, package_key
 from scans.engine.paths import path_resolve
@@ -19,6 +21,11 @@ _DATABASES = (
     "var/lib/dpkg/status.d",
     "lib/apk/db/installed",
     "usr/lib/apk/db/installed",
+    *(
+        f"{folder}/{name}"
+        for folder in ("var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm")
+        for name in ("Packages", "Packages.db", "rpmdb.sqlite")
+    ),
 )
 """Places whose real path is looked for in case a link leads somewhere that no cataloger knows."""
 
@@ -32,12 +39,14 @@ class LayerSlot:
     error: str = ""
 
 
-def inventory_assemble(layers: Sequence[LayerSlot]) -> Inventory:
+def inventory_assemble(layers: Sequence[LayerSlot], limits: Limits = DEFAULT_LIMITS) -> Inventory:
     """The inventory of the image whose layers, from the bottom up, are `layers`.
 
     An OS package is listed once for each (type, name, version, architecture), a language package once for each place.
-    Language packages that an OS package of the distribution itself owns carry its name in `owned_by`.
+    Language packages that an OS package of the distribution itself owns carry its name in `owned_by`. Of `limits` the
+    two on images count here.
     """
+    layers = _bounded(layers, limits)
     overlay = Overlay()
     for index, slot in enumerate(layers):
         if slot.analysis is not None:
@@ -50,7 +59,47 @@ def inventory_assemble(layers: Sequence[LayerSlot]) -> Inventory:
     ]
     unread += _unread_evidence(overlay, layers, distribution)
     unread += _unread_links(overlay, layers)
-    return Inventory(distribution, tuple(_packages(overlay, layers)), tuple(unread))
+    packages = tuple(islice(_packages(overlay, layers), limits.image_packages + 1))
+    if len(packages) > limits.image_packages:
+        packages = packages[:-1]
+        unread.append(
+            Unread(
+                "",
+                "",
+                "",
+                f"The image has more packages than allowed: only {limits.image_packages} are listed. "
+                f"Setting: {setting_name('image_packages')}.",
+            )
+        )
+    return Inventory(distribution, packages, tuple(unread), _notes(distribution, packages))
+
+
+def _notes(distribution: Distribution | None, packages: Sequence[InstalledPackage]) -> tuple[str, ...]:
+    """What an empty or half-empty list does not mean."""
+    if any(item.package.type in OS_PACKAGE_TYPES for item in packages):
+        return ()
+    title = (distribution.name or distribution.family) if distribution else ""
+    if not packages:
+        of_what = f"The image names itself {title}, but no" if title else "No"
+        return (f"{of_what} package database was found in it: nothing is known of what is installed.",)
+    if title:
+        return (f"The image names itself {title}, but no package database of an operating system was found in it.",)
+    return ("No package database of an operating system was found in the image: only language packages are listed.",)
+
+
+def _bounded(layers: Sequence[LayerSlot], limits: Limits) -> list[LayerSlot]:
+    """The layers, without the analyses of those above which the image has expanded to more than it may."""
+    bounded, total = [], 0
+    for slot in layers:
+        total += slot.analysis.size_bytes if slot.analysis else 0
+        if slot.analysis is not None and total > limits.image_expanded_bytes:
+            error = (
+                f"The image's layers expand to more than the {limits.image_expanded_bytes} bytes that an image may. "
+                f"Setting: {setting_name('image_expanded_bytes')}."
+            )
+            slot = replace(slot, analysis=None, error=error)  # noqa: PLW2901
+        bounded.append(slot)
+    return bounded
 
 
 def _packages(overlay: Overlay, layers: Sequence[LayerSlot]) -> Iterator[InstalledPackage]:
@@ -70,18 +119,24 @@ def _packages(overlay: Overlay, layers: Sequence[LayerSlot]) -> Iterator[Install
 def _owners(overlay: Overlay) -> dict[str, str]:
     """Real path of a language package's evidence → the installed OS package of the distribution that owns it."""
     trusted: set[str] = set()
-    for item in _all(overlay):
-        trusted.update(
-            package.name
-            for package in item.evidence.packages
-            if package.type in OS_PACKAGE_TYPES and not package.third_party
-        )
+    claimed: set[str] = set()  # basenames of evidence: most of what packages own is none
+    for real, items in overlay.found.items():
+        for item in items:
+            for package in item.evidence.packages:
+                if package.type not in OS_PACKAGE_TYPES:
+                    claimed.add(real[real.rfind("/") + 1 :])
+                elif not package.third_party:
+                    trusted.add(package.name)
     owners: dict[str, str] = {}
+    if not claimed:
+        return owners
     for item in _all(overlay):
         for path, owner in item.evidence.owned:
-            real = path_resolve(path, overlay.links, follow_last=False) if owner in trusted else None
-            if real is not None:
-                owners.setdefault(real, owner)
+            if owner not in trusted or path[path.rfind("/") + 1 :] not in claimed:
+                continue
+            real_path = path_resolve(path, overlay.links, follow_last=False)
+            if real_path is not None:
+                owners.setdefault(real_path, owner)
     return owners
 
 

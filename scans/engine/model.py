@@ -123,11 +123,13 @@ class InstalledPackage:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """An image's content. `complete` is False as soon as anything is in `unread`."""
+    """An image's content. `complete` is False as soon as anything is in `unread`; `notes` are sentences on what the
+    list cannot know although nothing failed."""
 
     distribution: Distribution | None
     packages: tuple[InstalledPackage, ...]
     unread: tuple[Unread, ...] = field(default=())
+    notes: tuple[str, ...] = field(default=())
 
     @property
     def complete(self) -> bool:

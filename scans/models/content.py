@@ -81,6 +81,7 @@ class Image(models.Model):
     state = models.CharField(max_length=10, choices=ImageState.choices, default=ImageState.PENDING)
     analyser_version = models.CharField(max_length=120, blank=True)
     unread = models.JSONField(default=list)
+    notes = models.JSONField(default=list, db_default=[], help_text="Sentences on what the package list cannot know.")
     analysed_at = models.DateTimeField(null=True)
     matched_at = models.DateTimeField(null=True)
     first_seen_at = models.DateTimeField(auto_now_add=True)
@@ -251,6 +252,10 @@ class Package(models.Model):
     source_name = models.CharField(max_length=255, blank=True)
     source_version = models.CharField(max_length=255, blank=True)
     third_party = models.BooleanField(default=False)
+    local = models.BooleanField(
+        default=False, db_default=False, help_text="Not the package that its ecosystem publishes by this name."
+    )
+    modularity = models.CharField(max_length=255, blank=True, db_default="", help_text="rpm's module label.")
     purl = models.CharField(max_length=1000)
     distribution = models.JSONField(default=dict, help_text="family, version, name, codename it was first seen in.")
     unmatchable = models.JSONField(default=list, help_text="Reasons why an advisory could not be compared.")
@@ -259,7 +264,18 @@ class Package(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["type", "release", "name", "version", "arch", "source_name", "source_version", "third_party"],
+                fields=[
+                    "type",
+                    "release",
+                    "name",
+                    "version",
+                    "arch",
+                    "source_name",
+                    "source_version",
+                    "third_party",
+                    "local",
+                    "modularity",
+                ],
                 name="package_identity_unique",
             )
         ]
@@ -298,6 +314,11 @@ class ImagePackage(models.Model):
     path = models.CharField(max_length=1000, blank=True)
     licenses = models.JSONField(default=list)
     owned_by = models.CharField(max_length=255, blank=True)
+    vendor = models.CharField(max_length=255, blank=True, db_default="")
+    note = models.CharField(
+        max_length=255, blank=True, db_default="", help_text="How it was found, where that matters."
+    )
+    hashes = models.JSONField(default=dict, db_default={}, help_text="Algorithm as CycloneDX names it → hexadecimal.")
 
     if TYPE_CHECKING:
         image_id: int

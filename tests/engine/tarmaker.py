@@ -122,3 +122,45 @@ class ListCataloger:
 
 
 LIST = (ListCataloger(),)
+
+
+class PageCataloger:
+    """Files `*.page`, and whatever begins with `PAGE`, with a partner `*.page-wal`: each line is a package's name."""
+
+    name = "page"
+    version = 1
+    max_bytes = 64 << 20
+    limit = "database_bytes"
+    basenames: frozenset[str] = frozenset()
+    suffixes = (".page", ".page-wal")
+    prefixes: tuple[str, ...] = ()
+    magics: frozenset[bytes] = frozenset()
+    partner_suffix = "-wal"
+
+    def wants(self, path):
+        return path.endswith(".page")
+
+    def inspect(self, path, content, limits, deadline, partner):
+        deadline.check()
+        head = content.read(0, 40).split(b"\n")
+        if head[0] == b"broken":
+            raise CatalogError(f"{path} is broken.")
+        added = partner.read(0, 40).split(b"\n") if partner else []
+        names = [line.decode() for line in (*head[1:], *added) if line and not line.startswith(b"\0")]
+        return Evidence(path, self.name, "", tuple(Package("cargo", name, "1", path) for name in names))
+
+
+class MagicCataloger(PageCataloger):
+    """Whatever begins with `PAGE`, wherever it is."""
+
+    name = "magic"
+    suffixes: tuple[str, ...] = ()
+    magics = frozenset({b"PAGE"})
+    partner_suffix = ""
+    limit = "executable_bytes"
+
+    def wants(self, path):
+        return not path.startswith("proc/")
+
+
+FILES = (PageCataloger(), MagicCataloger())

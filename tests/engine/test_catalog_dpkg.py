@@ -222,11 +222,17 @@ def test_third_party_packages_are_known_by_maintainer_or_version(maintainer, ver
 def test_lists_of_files_keep_only_what_language_catalogers_read():
     listing = (
         b"/.\n/usr\n/usr/lib/python3/dist-packages/pip-23.0.1.dist-info/METADATA\n/usr/bin/pip\n/usr/../etc/METADATA\n"
+        b"/usr/share/doc/pip/copyright\n/usr/lib/libpip.so.3\n/usr/include/pip.h\n"
     )
 
     evidence = FILES.parse("var/lib/dpkg/info/python3-pip:amd64.list", listing)
 
-    assert evidence.owned == (("usr/lib/python3/dist-packages/pip-23.0.1.dist-info/METADATA", "python3-pip"),)
+    assert [path for path, _ in evidence.owned if path != "usr"] == [
+        "usr/lib/python3/dist-packages/pip-23.0.1.dist-info/METADATA",
+        "usr/bin/pip",
+        "usr/lib/libpip.so.3",
+    ]
+    assert {owner for _, owner in evidence.owned} == {"python3-pip"}
 
 
 def test_checksums_name_files_too():

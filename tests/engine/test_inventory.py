@@ -1,10 +1,13 @@
 """Layers over each other: what is left, which layer it came with, who owns it, and what could not be read."""
 
+from dataclasses import replace
+
 import pytest
 
 from scans.engine.inventory import LayerSlot, inventory_assemble
 from scans.engine.layers import layer_read
-from scans.engine.model import Distribution, Inventory
+from scans.engine.limits import Limits
+from scans.engine.model import Distribution, Evidence, Inventory, Package
 from tests.engine.tarmaker import LIST, directory, file, hardlink, header, symlink, tar
 
 ONE, TWO, BOTH = b"deb one 1\n", b"deb two 2\n", b"deb one 1\ndeb two 2\n"
@@ -314,4 +317,54 @@ def test_a_database_that_a_link_took_to_an_unknown_place_is_unread() -> None:
 
 
 def test_an_image_without_layers_is_empty_and_complete() -> None:
-    assert inventory_assemble([]) == Inventory(None, (), ())
+    inventory = inventory_assemble([])
+
+    assert (inventory.distribution, inventory.packages, inventory.complete) == (None, (), True)
+    assert "nothing is known of what is installed" in inventory.notes[0]
+
+
+def test_packages_beyond_the_limit_are_left_out_and_that_is_said() -> None:
+    layer = LayerSlot("L0", layer_read([tar(file("a.list", b"deb one 1\ndeb two 2\ndeb three 3\n"))], catalogers=LIST))
+
+    inventory = inventory_assemble([layer], Limits(image_packages=2))
+
+    assert len(inventory.packages) == 2
+    assert "only 2 are listed. Setting: LAYER_LIMIT_IMAGE_PACKAGES." in inventory.unread[0].reason
+
+
+def test_layers_above_what_an_image_may_expand_to_are_unread() -> None:
+    slots = [
+        LayerSlot(f"L{number}", layer_read([tar(file(f"{number}.list", ONE))], catalogers=LIST)) for number in (0, 1)
+    ]
+
+    inventory = inventory_assemble(slots, Limits(image_expanded_bytes=3000))
+
+    assert listed(inventory) == {"one 1": "L0"}
+    assert [(item.layer, "LAYER_LIMIT_IMAGE_EXPANDED_BYTES" in item.reason) for item in inventory.unread] == [
+        ("L1", True)
+    ]
+
+
+def test_a_language_package_in_two_archives_of_one_file_is_listed_twice() -> None:
+    evidence = Evidence(
+        "a.war",
+        "java",
+        "",
+        tuple(Package("maven", "g:a", "1", f"a.war!/lib/{name}.jar") for name in ("x", "y")),
+    )
+    layer = LayerSlot("L0", replace(layer_read([tar(file("x"))]), evidence=(evidence,)))
+
+    assert [item.package.path for item in inventory_assemble([layer]).packages] == [
+        "a.war!/lib/x.jar",
+        "a.war!/lib/y.jar",
+    ]
+
+
+def test_an_image_that_names_its_system_and_has_no_database_says_so() -> None:
+    inventory = inventory_assemble([LayerSlot("L0", layer_read([tar(file("etc/os-release", OS_RELEASE))]))])
+
+    assert "names itself Debian 12, but no package database" in inventory.notes[0]
+
+
+def test_language_packages_alone_are_said_to_be_alone() -> None:
+    assert "only language packages are listed" in assemble([file("d/a.list", PY)]).notes[0]

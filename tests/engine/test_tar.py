@@ -39,9 +39,6 @@ class Recorder:
     def tar_special(self, name, *, whiteout):
         self.seen.append(("special", name, whiteout))
 
-    def tar_sparse(self, name):
-        self.seen.append(("sparse", name))
-
     def tar_warning(self, message):
         self.warnings.append(message)
 

@@ -5,7 +5,7 @@ A cataloger never opens anything itself and keeps no state between two files; ho
 """
 
 import hashlib
-import re
+from collections.abc import Iterable
 from typing import Protocol
 
 from scans.engine.content import Content, Deadline
@@ -19,9 +19,15 @@ MAX_FIELD_CHARACTERS = 1024
 MAX_RECORDS = 250_000
 """Records read of one database; a real system has a few thousand. What is beyond is left out and said to be."""
 
-_LANGUAGE_BASENAMES = frozenset({"METADATA", "PKG-INFO", "package.json"})
-_LANGUAGE_SUFFIXES = (".egg-info",)
-_LANGUAGE_MARKS = tuple(mark.encode("ascii") for mark in (*sorted(_LANGUAGE_BASENAMES), *_LANGUAGE_SUFFIXES))
+_OWNABLE_SUFFIXES = (
+    *("/METADATA", "/PKG-INFO", "/package.json", "/installed.json", "/installed.php", "/DESCRIPTION", "/release"),
+    *(".egg-info", ".egg", ".whl", ".gemspec", ".jar", ".war", ".ear", ".jmod", ".deps.json", ".app"),
+)
+_OWNABLE_FOLDERS = ("bin/", "sbin/", "libexec/", "/conda-meta/")
+_NEVER_EXECUTABLE = ("usr/share/", "var/", "etc/", "usr/include/", "usr/src/")
+_OWNABLE_SUFFIXES_BYTES = tuple(suffix.encode("ascii") for suffix in _OWNABLE_SUFFIXES)
+_OWNABLE_FOLDERS_BYTES = tuple(folder.encode("ascii") for folder in _OWNABLE_FOLDERS)
+_NEVER_EXECUTABLE_BYTES = tuple(folder.encode("ascii") for folder in _NEVER_EXECUTABLE)
 _NAMED_PROBLEMS = 3
 
 
@@ -89,13 +95,40 @@ def content_digest(data: bytes) -> str:
 
 
 def is_language_evidence(path: str) -> bool:
-    """Whether `path` may be the evidence of a language package that an OS package could own (reference B15)."""
-    return path.endswith(_LANGUAGE_SUFFIXES) or path.rpartition("/")[2] in _LANGUAGE_BASENAMES
+    """Whether `path` may be the evidence of a language package that an OS package could own (reference B15).
+
+    Besides the files that catalogers know by name, these are executables: what stands in a folder for programs, and
+    names without a dot outside the folders that hold none, and shared objects.
+    """
+    if f"/{path}".endswith(_OWNABLE_SUFFIXES):
+        return True
+    if path.startswith(_NEVER_EXECUTABLE):
+        return False
+    base = path[path.rfind("/") + 1 :]
+    if any(folder in path for folder in _OWNABLE_FOLDERS):
+        return True
+    return ".so" in base or not ("." in base or base.isupper())  # README, RECORD, LICENSE
 
 
-def mentions_language_evidence(data: bytes) -> bool:
-    """A quick look before the lines of a long list are taken apart: whether any may be language evidence."""
-    return any(mark in data for mark in _LANGUAGE_MARKS)
+def ownable_paths(lines: Iterable[bytes]) -> list[str]:
+    """Those of `lines` (paths, with or without a leading slash) that `is_language_evidence` is true of, normalised.
+
+    For the long lists of files that package databases keep; a path with `..` is left out.
+    """
+    found = []
+    for line in lines:
+        if not line.endswith(_OWNABLE_SUFFIXES_BYTES):
+            path = line.lstrip(b"/")
+            if path.startswith(_NEVER_EXECUTABLE_BYTES):
+                continue
+            base = path[path.rfind(b"/") + 1 :]
+            plain = b".so" not in base and (b"." in base or base.isupper())
+            if plain and not any(folder in path for folder in _OWNABLE_FOLDERS_BYTES):
+                continue
+        text = line.decode("utf-8", "surrogateescape").lstrip("/")
+        if text and ".." not in text.split("/"):
+            found.append(text)
+    return found
 
 
 class Problems:

@@ -3,7 +3,7 @@
 There are thousands of these lists in an image; only paths that a language cataloger reads are kept of them.
 """
 
-from scans.engine.catalogers.base import MIB, content_digest, is_language_evidence, mentions_language_evidence
+from scans.engine.catalogers.base import MIB, content_digest, ownable_paths
 from scans.engine.catalogers.dpkg import STATUS_FOLDER
 from scans.engine.model import Evidence
 
@@ -13,7 +13,7 @@ _CHECKSUM_LENGTH = 32
 
 class DpkgFilesCataloger:
     name = "dpkg-files"
-    version = 1
+    version = 2
     max_bytes = 32 * MIB
     basenames: frozenset[str] = frozenset()
     suffixes: tuple[str, ...] = ()
@@ -26,18 +26,14 @@ class DpkgFilesCataloger:
 
     def parse(self, path: str, data: bytes) -> Evidence:
         """Never fails: a line that is no path names nothing that could be owned."""
-        owned: tuple[tuple[str, str], ...] = ()
-        if mentions_language_evidence(data):
-            file_name = path.rpartition("/")[2]
-            owner = file_name.rpartition(".")[0].partition(":")[0]
-            owned = tuple((name, owner) for name in _paths(path, data) if is_language_evidence(name))
+        owner = path.rpartition("/")[2].rpartition(".")[0].partition(":")[0]
+        owned = tuple((name, owner) for name in ownable_paths(_lines(path, data)))
         return Evidence(path, self.name, content_digest(data), owned=owned)
 
 
-def _paths(path: str, data: bytes) -> list[str]:
-    """`/usr/lib/x` of a .list, `<32 hex digits>  usr/lib/x` of an .md5sums; without the leading slash."""
-    lines = data.decode("utf-8", "surrogateescape").splitlines()
+def _lines(path: str, data: bytes) -> list[bytes]:
+    """`/usr/lib/x` of a .list, `<32 hex digits>  usr/lib/x` of an .md5sums without the digits."""
+    lines = data.splitlines()
     if path.endswith(".md5sums"):
-        lines = [line[_CHECKSUM_LENGTH:].lstrip(" *") for line in lines if len(line) > _CHECKSUM_LENGTH]
-    names = (line.lstrip("/") for line in lines)
-    return [name for name in names if ".." not in name.split("/")]
+        return [line[_CHECKSUM_LENGTH:].lstrip(b" *") for line in lines if len(line) > _CHECKSUM_LENGTH]
+    return lines
