@@ -21,7 +21,8 @@ class DpkgFilesCataloger:
 
     def wants(self, path: str) -> bool:
         if path.startswith(INFO_FOLDER):
-            return path.endswith((".list", ".md5sums")) and path.count("/") == INFO_FOLDER.count("/")
+            # The .md5sums beside each .list name the same files again.
+            return path.endswith(".list") and path.count("/") == INFO_FOLDER.count("/")
         return path.startswith(STATUS_FOLDER) and path.endswith(".md5sums")
 
     def parse(self, path: str, data: bytes) -> Evidence:
