@@ -1,0 +1,1 @@
+"""Readers of file formats that catalogers share: bytes in, frozen values out."""
