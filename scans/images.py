@@ -14,7 +14,6 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Organization
-from integrations.oci.errors import TooLarge
 from integrations.oci.manifest import Descriptor, build_steps
 from integrations.oci.source import ImageSource, ResolvedImage
 from scans.claims import layer_claim, layer_release, worker_name
@@ -28,7 +27,7 @@ from scans.findings import findings_derive
 from scans.inventories import bounded, inventory_store, storable
 from scans.matching import packages_match
 from scans.models import Image, ImageLayer, Layer, LayerState, Scan
-from scans.reading import LayerRead, layer_analyse
+from scans.reading import LayerRead, image_size_check, layer_analyse
 from scans.transactions import deadlock_retried
 
 WAIT_S = 0.1
@@ -53,14 +52,7 @@ def image_read(scan: Scan, source: ImageSource, resolved: ResolvedImage, referen
 
     A layer whose bytes cannot be analysed is kept as such (a fact about its digest) and leaves the image partial.
     """
-    size_bytes = sum(layer.size for layer in resolved.manifest.layers)
-    if size_bytes > settings.SCAN_MAX_IMAGE_BYTES:
-        raise TooLarge(
-            f"The image's layers are {size_bytes:,} bytes together, above SCAN_MAX_IMAGE_BYTES "
-            f"({settings.SCAN_MAX_IMAGE_BYTES:,}).",
-            code="image_too_large",
-            permanent=True,
-        )
+    size_bytes = image_size_check(resolved.manifest)
     image = _image_store(scan.organization, resolved, reference, size_bytes)
     layers = _layers_read(scan, source, resolved, reference)
     inventory = _assemble(resolved, layers)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from integrations.oci.errors import NotFound
+from integrations.oci.errors import NotFound, TooLarge
 from integrations.oci.manifest import Descriptor, Index, Manifest
 from integrations.oci.source import ImageSource
 from scans.engine.errors import LayerError
@@ -36,6 +36,19 @@ class RememberingSource:
 
     def close(self) -> None:
         self._source.close()
+
+
+def image_size_check(manifest: Manifest) -> int:
+    """The stored bytes of an image's layers together. Raises TooLarge above SCAN_MAX_IMAGE_BYTES."""
+    size_bytes = sum(layer.size for layer in manifest.layers)
+    if size_bytes > settings.SCAN_MAX_IMAGE_BYTES:
+        raise TooLarge(
+            f"The image's layers are {size_bytes:,} bytes together, above SCAN_MAX_IMAGE_BYTES "
+            f"({settings.SCAN_MAX_IMAGE_BYTES:,}).",
+            code="image_too_large",
+            permanent=True,
+        )
+    return size_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,12 @@ from integrations.oci.reference import Reference
 from integrations.oci.source import ImageSource, ResolvedImage, image_resolve
 from scans.engine.ecosystems import coverage, lookup_keys
 from scans.engine.inventory import LayerSlot, inventory_assemble
+from scans.engine.limits import Limits
 from scans.engine.matching import VulnerabilityMatch, package_matches
 from scans.engine.model import InstalledPackage, Inventory
 from scans.matching import candidates_for, sources_of
 from scans.models import Advisory, AdvisorySource, Severity
-from scans.reading import layer_analyse
+from scans.reading import image_size_check, layer_analyse
 
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_URL = "https://registry-1.docker.io"
@@ -111,6 +112,7 @@ def image_report(
 ) -> ImageReport:
     """Reads the image `identifier` of `source` whole. Raises RegistryError where it cannot be had."""
     resolved = image_resolve(source, identifier, Platform.parse(platform))
+    image_size_check(resolved.manifest)
     slots: dict[str, LayerSlot] = {}
     diff_ids = list(resolved.config.diff_ids)
     for number, layer in enumerate(resolved.manifest.layers):
@@ -118,7 +120,9 @@ def image_report(
             progress(f"layer {number + 1} of {len(resolved.manifest.layers)}, {layer.size:,} bytes")
             diff_id = diff_ids[number] if number < len(diff_ids) else None
             slots[layer.digest] = layer_analyse(source, layer, diff_id).slot
-    inventory = inventory_assemble([slots[layer.digest] for layer in resolved.manifest.layers])
+    inventory = inventory_assemble(
+        [slots[layer.digest] for layer in resolved.manifest.layers], Limits.from_settings(settings.LAYER_LIMITS)
+    )
     findings = findings_of(inventory) if match else None
     advisories = advisory_sources() if match else None
     return ImageReport(
@@ -131,7 +135,7 @@ def image_report(
         inventory=inventory,
         findings=findings,
         advisories=advisories,
-        notes=_notes(inventory) if match else (),
+        notes=(*inventory.notes, *(_notes(inventory) if match else ())),
     )
 
 

@@ -332,7 +332,8 @@ class Collector:
         texts = [
             cataloger
             for cataloger in wanting.texts
-            if self._fits(path, cataloger, size, min(cataloger.max_bytes, self._limits.wanted_file_bytes), "")
+            if self._fits(path, cataloger, size, cataloger.max_bytes, "")
+            and self._fits(path, cataloger, size, self._limits.wanted_file_bytes, "wanted_file_bytes")
         ]
         by_magic = (cataloger for cataloger in self._by_magic if magic in cataloger.magics and cataloger.wants(path))
         files = [
