@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scans.engine import catalogers
-from scans.engine.catalogers import CATALOGERS
+from scans.engine.catalogers import CATALOGERS, FILE_CATALOGERS
 from scans.engine.catalogers.base import MIB, Cataloger, content_digest, is_language_evidence, is_plain_text
+from scans.engine.content import Deadline, MemoryContent
 from scans.engine.errors import CatalogError
+from scans.engine.limits import DEFAULT_LIMITS
 from scans.engine.model import Evidence
 
 SAMPLE_PATHS = {
@@ -22,8 +24,13 @@ SAMPLE_PATHS = {
     "apk": "lib/apk/db/installed",
     "python": "usr/lib/python3/dist-packages/pip-23.0.1.dist-info/METADATA",
     "npm": "srv/node_modules/lodash/package.json",
+    "rpm-manifest": "var/lib/rpmmanifest/container-manifest-2",
 }
 BY_NAME = {cataloger.name: cataloger for cataloger in CATALOGERS}
+SAMPLE_FILES = {
+    "rpm": "var/lib/rpm/rpmdb.sqlite",
+}
+FILES_BY_NAME = {cataloger.name: cataloger for cataloger in FILE_CATALOGERS}
 
 
 def _offered(cataloger: Cataloger, path: str) -> bool:
@@ -46,11 +53,36 @@ def test_every_cataloger_module_is_in_the_table():
         }
 
     assert len(defined) == len(names)
-    assert {type(cataloger) for cataloger in CATALOGERS} == defined
+    assert {type(cataloger) for cataloger in (*CATALOGERS, *FILE_CATALOGERS)} == defined
 
 
 def test_names_are_unique_and_every_cataloger_has_a_sample_here():
     assert sorted(BY_NAME) == sorted(SAMPLE_PATHS)
+    assert sorted(FILES_BY_NAME) == sorted(SAMPLE_FILES)
+    assert not set(BY_NAME) & set(FILES_BY_NAME)
+
+
+@pytest.mark.parametrize("cataloger", FILE_CATALOGERS, ids=lambda cataloger: cataloger.name)
+def test_a_cataloger_of_files_has_the_bound_that_it_names(cataloger):
+    assert cataloger.max_bytes == getattr(DEFAULT_LIMITS, cataloger.limit)
+    assert all(len(magic) == 4 for magic in cataloger.magics)
+
+
+@pytest.mark.parametrize(("name", "path"), SAMPLE_FILES.items())
+def test_a_wanted_file_passes_the_prefilter(name, path):
+    assert FILES_BY_NAME[name].wants(path)
+    assert FILES_BY_NAME[name].magics or _offered(FILES_BY_NAME[name], path)
+
+
+@pytest.mark.parametrize(("name", "path"), SAMPLE_FILES.items())
+@settings(max_examples=60, deadline=None)
+@given(data=st.binary(max_size=400), magic=st.booleans())
+def test_any_bytes_of_a_file_give_evidence_or_nothing_or_a_catalog_error(name, path, data, magic):
+    cataloger = FILES_BY_NAME[name]
+    head = next(iter(sorted(cataloger.magics)), b"") if magic else b""
+    with contextlib.suppress(CatalogError):
+        evidence = cataloger.inspect(path, MemoryContent(head + data), DEFAULT_LIMITS, Deadline(60), None)
+        assert evidence is None or isinstance(evidence, Evidence)
 
 
 @pytest.mark.parametrize(("name", "path"), SAMPLE_PATHS.items())

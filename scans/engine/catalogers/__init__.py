@@ -7,14 +7,17 @@ from scans.engine.catalogers.dpkg_files import DpkgFilesCataloger
 from scans.engine.catalogers.npm import NpmCataloger
 from scans.engine.catalogers.os_release import OsReleaseCataloger
 from scans.engine.catalogers.python import PythonCataloger
+from scans.engine.catalogers.rpm import RpmCataloger
+from scans.engine.catalogers.rpm_manifest import RpmManifestCataloger
 
 CATALOGERS: tuple[Cataloger, ...] = (
     OsReleaseCataloger(),
     DpkgCataloger(),
     DpkgFilesCataloger(),
     ApkCataloger(),
+    RpmManifestCataloger(),
     PythonCataloger(),
     NpmCataloger(),
 )
 
-FILE_CATALOGERS: tuple[FileCataloger, ...] = ()
+FILE_CATALOGERS: tuple[FileCataloger, ...] = (RpmCataloger(),)
