@@ -24,6 +24,13 @@ _MAX_LICENSE = 200
 _MAX_LICENSES = 32
 _MAX_FILE_NAME = 255
 
+_UNNAMED = "UNKNOWN"
+"""What setuptools and distutils write where a build did not say its own name."""
+
+_METADATA_FILES = frozenset({"METADATA", "PKG-INFO"})
+_SITES = frozenset({"site-packages", "dist-packages"})
+_VENDOR_FOLDERS = frozenset({"_vendor", "_vendored", "_vendored_packages"})
+
 
 @dataclass(frozen=True, slots=True)
 class CoreMetadata:
@@ -67,6 +74,26 @@ def distribution_of_path(path: str) -> tuple[str, str]:
     return "", ""
 
 
+def distribution_circumstances(path: str, name: str) -> tuple[str, bool]:
+    """The package's note, and whether it is `local`. How an editable install came about is in direct_url.json, a
+    file beside this one that is not seen here."""
+    if name == _UNNAMED:
+        return "its build did not name it", True
+    folders = path.split("/")
+    in_folder = folders[-1] in _METADATA_FILES
+    if in_folder:
+        folders.pop()
+    unit = folders.pop()
+    if unit.startswith("~"):  # `~ip-23.0.dist-info`: how pip renames a folder that it is about to remove
+        return "left over from an interrupted installation", True
+    host = _host(folders)
+    if host:
+        return f"vendored in {host if host.isprintable() else 'another package'}", False
+    if in_folder and unit.endswith(".egg-info") and unit.count("-") == 1 and _SITES.isdisjoint(folders):
+        return "from a source tree", False
+    return "", False
+
+
 def _fields(data: bytes) -> dict[str, list[str]]:
     """The fields of interest by their lower-case names, in order; each of its first line only."""
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
@@ -88,6 +115,16 @@ def _fields(data: bytes) -> dict[str, list[str]]:
 def _is_version(text: str) -> bool:
     """Whether `text` can be one at all; what no rule of PEP 440 allows is installed too."""
     return 0 < len(text) <= _MAX_VERSION and text.isprintable() and " " not in text
+
+
+def _host(folders: list[str]) -> str:
+    """The package that a distribution in `folders` is nested in (`setuptools/_vendor`), by the name of its folder."""
+    vendors = [number for number, folder in enumerate(folders) if number and folder in _VENDOR_FOLDERS]
+    if vendors:
+        return folders[vendors[-1] - 1]
+    sites = [number for number, folder in enumerate(folders) if folder in _SITES]
+    below = folders[sites[-1] + 1 :] if sites else []
+    return below[0] if below and not below[0].endswith(".egg") else ""
 
 
 def _licenses(fields: dict[str, list[str]]) -> tuple[str, ...]:

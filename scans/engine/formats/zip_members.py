@@ -1,0 +1,168 @@
+"""A few members of a zip archive, found by the pattern of their names; the rest is passed over unread.
+
+For archives of which a handful of small text members count. No member's bytes decide what is allocated.
+"""
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scans.engine.content import Content, Deadline
+
+_END = struct.Struct("<4s4H2LH")
+_END64 = struct.Struct("<4sQ2H2L4Q")
+_ENTRY = struct.Struct("<4s6H3L5H2L")
+_LOCAL = struct.Struct("<4s5H3L2H")
+_END_SIGNATURE, _END64_SIGNATURE, _LOCATOR_SIGNATURE = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
+_ENTRY_SIGNATURE, _LOCAL_SIGNATURE = b"PK\x01\x02", b"PK\x03\x04"
+_LOCATOR_BYTES = 20
+_MAX_COMMENT = 0xFFFF
+_MAX_CANDIDATES = 16
+"""Places where the end record may be: a comment can hold what looks like one."""
+_MAX_DIRECTORY_BYTES = 64 << 20
+_FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
+_ENCRYPTED, _STORED, _DEFLATED = 0x0001, 0, 8
+_CHECK_EVERY = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class ZipMember:
+    name: str
+    flags: int
+    method: int
+    crc: int
+    compressed_bytes: int
+    offset: int
+    """Of its local header, in the file."""
+
+
+def zip_members(
+    content: Content, names: "re.Pattern[bytes]", deadline: Deadline, most_entries: int
+) -> tuple[list[ZipMember], str]:
+    """The members whose whole name matches `names`, of equal names the last; and what is wrong, "" where nothing is.
+
+    Source: PKWARE's APPNOTE.TXT 6.3, sections 4.3.12 to 4.3.16 and 4.5.3; what stands before the archive (the first
+    line of a script) is passed over. Raises ValueError, with a clause, where there is no directory.
+    """
+    found: dict[str, ZipMember] = {}
+    start, size, prefix = _directory(content)
+    if size > _MAX_DIRECTORY_BYTES:
+        raise ValueError(f"has a directory of {size} bytes; at most {_MAX_DIRECTORY_BYTES} are read")
+    try:
+        for member in _entries(content.read(start, size), names, prefix, deadline, most_entries):
+            found[member.name] = member
+    except ValueError as error:
+        return list(found.values()), str(error)
+    return list(found.values()), ""
+
+
+def zip_member_read(content: Content, member: ZipMember, most_bytes: int) -> bytes:
+    """The member's bytes, the first `most_bytes` at most. Raises ValueError, with a clause, where it cannot be read."""
+    if member.flags & _ENCRYPTED:
+        raise ValueError("is encrypted")
+    header = content.read(member.offset, _LOCAL.size)
+    if len(header) < _LOCAL.size or not header.startswith(_LOCAL_SIGNATURE):
+        raise ValueError("is not where the archive's directory says")
+    *_, name_bytes, extra_bytes = _LOCAL.unpack(header)
+    start = member.offset + _LOCAL.size + name_bytes + extra_bytes
+    data = content.read(start, min(member.compressed_bytes, most_bytes))
+    if member.method == _STORED:
+        return _checked(data, member, whole=len(data) == member.compressed_bytes, most_bytes=most_bytes)
+    if member.method != _DEFLATED:
+        raise ValueError(f"is compressed by method {member.method}, which is not read")
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        inflated = inflater.decompress(data, most_bytes)
+    except zlib.error as error:
+        raise ValueError("is damaged") from error
+    return _checked(inflated, member, whole=inflater.eof, most_bytes=most_bytes)
+
+
+def _checked(data: bytes, member: ZipMember, *, whole: bool, most_bytes: int) -> bytes:
+    if whole and zlib.crc32(data) != member.crc:
+        raise ValueError("is damaged")
+    if not whole and len(data) < most_bytes and member.compressed_bytes <= most_bytes:
+        raise ValueError("is cut off")
+    return data
+
+
+def _directory(content: Content) -> tuple[int, int, int]:
+    """(offset, bytes, bytes before the archive) of the central directory."""
+    tail_at = max(0, content.size - _END.size - _MAX_COMMENT)
+    tail = content.read(tail_at, _END.size + _MAX_COMMENT)
+    at, empty = len(tail), None
+    for _ in range(_MAX_CANDIDATES):
+        at = tail.rfind(_END_SIGNATURE, 0, at + len(_END_SIGNATURE) - 1)
+        if at < 0:
+            break
+        if at + _END.size <= len(tail):
+            _, _, _, _, count, size, offset, _ = _END.unpack_from(tail, at)
+            for place in _places(content, tail_at + at, count, size, offset):
+                if _is_directory(content, *place):
+                    if place[1]:
+                        return place
+                    empty = empty or place
+    if empty:
+        return empty
+    raise ValueError("has no directory of a zip archive")
+
+
+def _places(content: Content, end: int, count: int, size: int, offset: int) -> Iterator[tuple[int, int, int]]:
+    """Where the directory may be, given the end record at `end`: right before it, or at its plain offset."""
+    if _FULL32 in (size, offset) or count == _FULL16:
+        locator = content.read(max(0, end - _LOCATOR_BYTES), _LOCATOR_BYTES)
+        if locator.startswith(_LOCATOR_SIGNATURE) and len(locator) == _LOCATOR_BYTES:
+            for at in (end - _LOCATOR_BYTES - _END64.size, int.from_bytes(locator[8:16], "little")):
+                record = content.read(at, _END64.size) if 0 <= at < content.size else b""
+                if record.startswith(_END64_SIGNATURE) and len(record) == _END64.size:
+                    *_, size, offset = _END64.unpack(record)
+                    end = at
+                    break
+    yield end - size, size, end - size - offset
+    yield offset, size, 0
+
+
+def _is_directory(content: Content, start: int, size: int, prefix: int) -> bool:
+    if start < 0 or prefix < 0 or size < 0 or start + size > content.size:
+        return False
+    return size == 0 or content.read(start, 4) == _ENTRY_SIGNATURE
+
+
+def _entries(
+    directory: bytes, names: "re.Pattern[bytes]", prefix: int, deadline: Deadline, most_entries: int
+) -> Iterator[ZipMember]:
+    at, count = 0, 0
+    while at < len(directory):
+        if at + _ENTRY.size > len(directory) or directory[at : at + 4] != _ENTRY_SIGNATURE:
+            raise ValueError("its directory is damaged")
+        if count >= most_entries:
+            raise ValueError(f"it has more than {most_entries} entries")
+        count += 1
+        if count % _CHECK_EVERY == 0:
+            deadline.check()
+        fields = _ENTRY.unpack_from(directory, at)
+        name_bytes, extra_bytes, comment_bytes = fields[10:13]
+        name_at = at + _ENTRY.size
+        at = name_at + name_bytes + extra_bytes + comment_bytes
+        if names.fullmatch(directory, name_at, name_at + name_bytes):
+            extra = directory[name_at + name_bytes : name_at + name_bytes + extra_bytes]
+            compressed, offset = _sizes64(extra, fields[8], fields[9], fields[16])
+            name = directory[name_at : name_at + name_bytes].decode("utf-8", "replace")
+            yield ZipMember(name, fields[3], fields[4], fields[7], compressed, prefix + offset)
+
+
+def _sizes64(extra: bytes, compressed: int, size: int, offset: int) -> tuple[int, int]:
+    """Compressed size and offset; what is full of the three is in the extra field 1: size, compressed size, offset."""
+    at = 0 if _FULL32 in (compressed, size, offset) else len(extra)
+    while at + 4 <= len(extra):
+        kind, length = struct.unpack_from("<2H", extra, at)
+        if kind == 1:
+            values = iter(struct.unpack_from(f"<{min(length, len(extra) - at - 4) // 8}Q", extra, at + 4))
+            size = next(values, size) if size == _FULL32 else size
+            compressed = next(values, compressed) if compressed == _FULL32 else compressed
+            offset = next(values, offset) if offset == _FULL32 else offset
+            break
+        at += 4 + length
+    return compressed, offset
