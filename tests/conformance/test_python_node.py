@@ -9,7 +9,10 @@ import pytest
 
 from scans.engine.catalogers.npm import NpmCataloger
 from scans.engine.catalogers.python import PythonCataloger
+from scans.engine.catalogers.wheel import WheelCataloger
+from scans.engine.content import Deadline, MemoryContent
 from scans.engine.errors import CatalogError
+from scans.engine.limits import DEFAULT_LIMITS
 
 
 def _tables(path) -> list[dict]:
@@ -34,14 +37,41 @@ def test_python_metadata_reads_as_expected(conformance_data, project):
     assert seen > 5
 
 
-def test_python_paths_are_wanted_as_trivy_and_scalibr_want_them_but_for_archives(conformance_data):
+def test_python_paths_are_wanted_as_trivy_and_scalibr_want_them(conformance_data):
     folder = conformance_data / "lang/python"
     for row in _tables(folder / "scalibr/expected.json"):
-        if "wantRequired" in row and not row["path"].endswith((".egg", ".whl")):
-            assert PythonCataloger().wants(row["path"]) is row["wantRequired"], row
+        if "wantRequired" in row and "maxFileSizeBytes" not in row:
+            assert _wanted(row["path"]) is row["wantRequired"], row
     for row in _tables(folder / "trivy-analyzer/expected.json"):
         if "filePath" in row and not row["filePath"].endswith("LICENSE"):
-            assert PythonCataloger().wants(row["filePath"]) is row["want"], row
+            assert _wanted(row["filePath"]) is row["want"], row
+
+
+def _wanted(path: str) -> bool:
+    return PythonCataloger().wants(path) or WheelCataloger().wants(path)
+
+
+def _archive(path):
+    return WheelCataloger().inspect(path.name, MemoryContent(path.read_bytes()), DEFAULT_LIMITS, Deadline(60), None)
+
+
+def test_python_archives_read_as_scalibr_reads_them(conformance_data):
+    folder = conformance_data / "lang/python/scalibr"
+    for row in _tables(folder / "expected.json"):
+        file = folder / row["path"].rpartition("/")[2]
+        if file.suffix in {".egg", ".whl"} and file.is_file() and "wantPackages" in row:
+            packages = _archive(file).packages
+            theirs = [(want["Name"], want["Version"]) for want in row["wantPackages"]]
+            assert [(item.name, item.version) for item in packages] == theirs, row
+
+
+def test_python_archives_read_as_trivy_s_analyzer_reads_them(conformance_data):
+    folder, seen = conformance_data / "lang/python/trivy-analyzer", 0
+    for file in sorted(folder.glob("*/*.egg")):
+        seen += 1
+        (package,) = _archive(file).packages
+        assert (package.name, package.version) == ("sample_package", "0.1")
+    assert seen > 0
 
 
 def test_npm_packages_read_as_scalibr_reads_them(conformance_data):
