@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from scans.engine import versions
-from scans.engine.catalogers.base import MIB, Problems, content_digest
+from scans.engine.catalogers.base import MIB, Problems, content_digest, is_plain_text
 from scans.engine.errors import CatalogError
 from scans.engine.formats.json_document import json_document
 from scans.engine.formats.yarn_pnp import pnp_packages
@@ -16,6 +16,7 @@ from scans.engine.model import Evidence, Package
 
 _BASENAME = "package.json"
 _PNP = (".pnp.cjs", ".pnp.js", ".pnp.data.json")
+_PNP_ENDS = tuple(f"/{name}" for name in _PNP)
 _NAME = re.compile(r"(?:@[A-Za-z0-9~_-][A-Za-z0-9._~-]*/)?[A-Za-z0-9~_-][A-Za-z0-9._~-]*")
 _MAX_NAME = 214
 _MAX_LICENSE = 200
@@ -48,7 +49,7 @@ class NpmCataloger:
     def wants(self, path: str) -> bool:
         rooted = f"/{path}"
         if not rooted.endswith("/" + _BASENAME):
-            return rooted.endswith(tuple("/" + name for name in _PNP)) and _MODULES not in rooted
+            return rooted.endswith(_PNP_ENDS) and _MODULES not in rooted
         trees = rooted[: -len(_BASENAME) - 1].split(_MODULES)
         if len(trees) > 1:
             return _ROOT.fullmatch(trees[-1]) is not None and not any(map(_is_sample, trees[1:-1]))
@@ -86,7 +87,7 @@ class NpmCataloger:
             if not _is_name(item.name):
                 unknown += 1
                 continue
-            version = item.version if versions.is_valid("npm", item.version) else ""
+            version = item.version if _is_version(item.version) else ""
             note = "in a Yarn archive" + (", patched by the project" if item.patched else "")
             packages.append(
                 Package("npm", item.name, version, path, note=note if version else f"{note}, of no registry")
@@ -114,13 +115,17 @@ def _is_name(name: str) -> bool:
     return len(name) <= _MAX_NAME and _NAME.fullmatch(name) is not None
 
 
+def _is_version(version: str) -> bool:
+    return is_plain_text(version) and versions.is_valid("npm", version)
+
+
 def _package(path: str, document: dict[str, Any], installed: bool) -> Package | None:
     """None where the document is no package."""
     name, version = document.get("name"), document.get("version")
     if not isinstance(name, str) or not isinstance(version, str) or not _is_name(name):
         return None
     version = version.strip().lstrip("=v").strip()
-    if not versions.is_valid("npm", version) or _is_for_another_host(document):
+    if not _is_version(version) or _is_for_another_host(document):
         return None
     note, local = _circumstances(path, name, document, installed)
     return Package(
