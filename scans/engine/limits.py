@@ -39,7 +39,7 @@ class Limits:
     """One file: a jar, war or ear as stored in the layer."""
     executable_bytes: int = 1 * GIB
     """One file: an executable; of it only headers and a few sections are looked at."""
-    nested_depth: int = 8
+    nested_depth: int = 16
     """One file: archives in archives."""
     nested_bytes: int = 2 * GIB
     """One file: all that is inflated of it, inner archives included."""

@@ -24,11 +24,14 @@ SAMPLE_PATHS = {
     "apk": "lib/apk/db/installed",
     "python": "usr/lib/python3/dist-packages/pip-23.0.1.dist-info/METADATA",
     "npm": "srv/node_modules/lodash/package.json",
+    "conda": "opt/conda/conda-meta/numpy-1.26.4-py311h64a7726_0.json",
     "rpm-manifest": "var/lib/rpmmanifest/container-manifest-2",
 }
 BY_NAME = {cataloger.name: cataloger for cataloger in CATALOGERS}
 SAMPLE_FILES = {
     "rpm": "var/lib/rpm/rpmdb.sqlite",
+    "java": "opt/app/lib/log4j-core-2.17.1.jar",
+    "wheel": "usr/lib/python3.11/ensurepip/_bundled/pip-23.0.1-py3-none-any.whl",
 }
 FILES_BY_NAME = {cataloger.name: cataloger for cataloger in FILE_CATALOGERS}
 

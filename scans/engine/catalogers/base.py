@@ -138,9 +138,13 @@ class Problems:
         self.named: list[str] = []
         self.count = 0
 
-    def add(self, text: str) -> None:
+    def add(self, text: str, *, first: bool = False) -> None:
+        """`first` puts it before the others: a bound that ended the reading counts more than they do."""
         self.count += 1
-        if len(self.named) < _NAMED_PROBLEMS:
+        if first:
+            self.named.insert(0, text)
+            del self.named[_NAMED_PROBLEMS:]
+        elif len(self.named) < _NAMED_PROBLEMS:
             self.named.append(text)
 
     def error(self, path: str) -> str:

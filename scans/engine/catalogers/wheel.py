@@ -72,9 +72,10 @@ class WheelCataloger:
         if not _is_archive(path, content):
             return None
         try:
-            members, problem = zip_members(content, _MEMBERS, deadline, limits.nested_entries)
+            directory = zip_members(content, _MEMBERS, deadline, limits.nested_entries)
         except ValueError as error:
             raise CatalogError(f"{path} {error}, so that the Python packages in it are not known.") from error
+        members, problem = directory.members, directory.problem
         is_distribution = path.endswith((".whl", ".egg"))
         own = next((member for member in members if is_distribution and _OWN.fullmatch(member.name)), None)
         archive = _Archive(path, content, own)

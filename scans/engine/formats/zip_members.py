@@ -9,7 +9,9 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from scans.engine.content import Content, Deadline
+from isal import isal_zlib
+
+from scans.engine.content import Content, ContentWriter, Deadline
 
 _END = struct.Struct("<4s4H2LH")
 _END64 = struct.Struct("<4sQ2H2L4Q")
@@ -25,6 +27,8 @@ _MAX_DIRECTORY_BYTES = 64 << 20
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _ENCRYPTED, _STORED, _DEFLATED = 0x0001, 0, 8
 _CHECK_EVERY = 4096
+_STEP_BYTES = 1 << 20
+_ISAL_ERROR: type[Exception] = isal_zlib.error  # type: ignore[assignment]  # isal's stub calls it an instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,46 +42,119 @@ class ZipMember:
     """Of its local header, in the file."""
 
 
-def zip_members(
-    content: Content, names: "re.Pattern[bytes]", deadline: Deadline, most_entries: int
-) -> tuple[list[ZipMember], str]:
-    """The members whose whole name matches `names`, of equal names the last; and what is wrong, "" where nothing is.
+@dataclass(frozen=True, slots=True)
+class ZipDirectory:
+    """The members that were asked for, of equal names the last; `problem` is what is wrong, "" where nothing is."""
+
+    members: list[ZipMember]
+    problem: str
+    entries: int
+    """Of all members, as far as the directory was read."""
+
+
+def zip_members(content: Content, names: "re.Pattern[bytes]", deadline: Deadline, most_entries: int) -> ZipDirectory:
+    """The members whose whole name matches `names`.
 
     Source: PKWARE's APPNOTE.TXT 6.3, sections 4.3.12 to 4.3.16 and 4.5.3; what stands before the archive (the first
     line of a script) is passed over. Raises ValueError, with a clause, where there is no directory.
     """
     found: dict[str, ZipMember] = {}
+    entries, problem = 0, ""
     start, size, prefix = _directory(content)
     if size > _MAX_DIRECTORY_BYTES:
         raise ValueError(f"has a directory of {size} bytes; at most {_MAX_DIRECTORY_BYTES} are read")
     try:
-        for member in _entries(content.read(start, size), names, prefix, deadline, most_entries):
-            found[member.name] = member
+        for member in _entries(content.read(start, size), names, prefix, deadline):
+            if entries >= most_entries:
+                problem = f"it has more than {most_entries} entries"
+                break
+            entries += 1
+            if member is not None:
+                found[member.name] = member
     except ValueError as error:
-        return list(found.values()), str(error)
-    return list(found.values()), ""
+        problem = str(error)
+    return ZipDirectory(list(found.values()), problem, entries)
+
+
+def zip_member_content(content: Content, member: ZipMember, most_bytes: int, deadline: Deadline) -> Content:
+    """The member as a file of its own, spooled where it is large; only its first `most_bytes` where there are more.
+
+    Raises ValueError, with a clause, where it cannot be read to its end.
+    """
+    writer = ContentWriter()
+    have, crc, problem = 0, 0, ""
+    try:
+        for data in _inflated(content, member, deadline):
+            kept = data[: most_bytes - have]
+            crc = zlib.crc32(kept, crc)
+            have += len(kept)
+            writer.add(memoryview(kept))
+            if have >= most_bytes:
+                break
+        else:
+            problem = "" if crc == member.crc else "is damaged"
+    except ValueError as error:
+        problem = str(error)
+    found = writer.finish()
+    if problem:
+        found.close()
+        raise ValueError(problem)
+    return found
+
+
+def _inflated(content: Content, member: ZipMember, deadline: Deadline) -> Iterator[bytes]:
+    """A member's bytes, a megabyte at most at a time. Raises ValueError, with a clause."""
+    place = _start(content, member)
+    end = place + member.compressed_bytes
+    inflater = None if member.method == _STORED else isal_zlib.decompressobj(-zlib.MAX_WBITS)
+    while place < end:
+        deadline.check()
+        piece = content.read(place, min(_STEP_BYTES, end - place))
+        if not piece:
+            raise ValueError("is cut off")
+        place += len(piece)
+        if inflater is None:
+            yield piece
+            continue
+        while piece:
+            try:
+                data = inflater.decompress(piece, _STEP_BYTES)
+            except _ISAL_ERROR as error:
+                raise ValueError("is damaged") from error
+            yield data
+            if inflater.eof:
+                return
+            piece = inflater.unconsumed_tail
+    if inflater is not None:
+        raise ValueError("is cut off")
 
 
 def zip_member_read(content: Content, member: ZipMember, most_bytes: int) -> bytes:
     """The member's bytes, the first `most_bytes` at most. Raises ValueError, with a clause, where it cannot be read."""
-    if member.flags & _ENCRYPTED:
-        raise ValueError("is encrypted")
-    header = content.read(member.offset, _LOCAL.size)
-    if len(header) < _LOCAL.size or not header.startswith(_LOCAL_SIGNATURE):
-        raise ValueError("is not where the archive's directory says")
-    *_, name_bytes, extra_bytes = _LOCAL.unpack(header)
-    start = member.offset + _LOCAL.size + name_bytes + extra_bytes
+    start = _start(content, member)
     data = content.read(start, min(member.compressed_bytes, most_bytes))
     if member.method == _STORED:
         return _checked(data, member, whole=len(data) == member.compressed_bytes, most_bytes=most_bytes)
-    if member.method != _DEFLATED:
-        raise ValueError(f"is compressed by method {member.method}, which is not read")
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         inflated = inflater.decompress(data, most_bytes)
     except zlib.error as error:
         raise ValueError("is damaged") from error
     return _checked(inflated, member, whole=inflater.eof, most_bytes=most_bytes)
+
+
+def _start(content: Content, member: ZipMember) -> int:
+    """Where the member's stored bytes begin. Raises ValueError where they cannot be read at all."""
+    if member.flags & _ENCRYPTED:
+        raise ValueError("is encrypted")
+    if member.method not in (_STORED, _DEFLATED):
+        raise ValueError(f"is compressed by method {member.method}, which is not read")
+    header = content.read(member.offset, _LOCAL.size) if member.offset >= 0 else b""
+    if len(header) < _LOCAL.size or not header.startswith(_LOCAL_SIGNATURE):
+        raise ValueError("is not where the archive's directory says")
+    *_, name_bytes, extra_bytes = _LOCAL.unpack(header)
+    start: int = member.offset + _LOCAL.size + name_bytes + extra_bytes
+    return start
 
 
 def _checked(data: bytes, member: ZipMember, *, whole: bool, most_bytes: int) -> bytes:
@@ -131,14 +208,13 @@ def _is_directory(content: Content, start: int, size: int, prefix: int) -> bool:
 
 
 def _entries(
-    directory: bytes, names: "re.Pattern[bytes]", prefix: int, deadline: Deadline, most_entries: int
-) -> Iterator[ZipMember]:
+    directory: bytes, names: "re.Pattern[bytes]", prefix: int, deadline: Deadline
+) -> Iterator[ZipMember | None]:
+    """A step an entry; None where it is not asked for."""
     at, count = 0, 0
     while at < len(directory):
         if at + _ENTRY.size > len(directory) or directory[at : at + 4] != _ENTRY_SIGNATURE:
             raise ValueError("its directory is damaged")
-        if count >= most_entries:
-            raise ValueError(f"it has more than {most_entries} entries")
         count += 1
         if count % _CHECK_EVERY == 0:
             deadline.check()
@@ -151,6 +227,8 @@ def _entries(
             compressed, offset = _sizes64(extra, fields[8], fields[9], fields[16])
             name = directory[name_at : name_at + name_bytes].decode("utf-8", "replace")
             yield ZipMember(name, fields[3], fields[4], fields[7], compressed, prefix + offset)
+        else:
+            yield None
 
 
 def _sizes64(extra: bytes, compressed: int, size: int, offset: int) -> tuple[int, int]:
