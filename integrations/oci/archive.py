@@ -8,7 +8,6 @@ its digest is therefore stable for the archive, but not the digest that a regist
 import hashlib
 import json
 import posixpath
-import tarfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,23 +15,23 @@ from typing import Any, BinaryIO
 
 from . import media
 from .errors import ContentError, NotFound, ReferenceInvalid, TooLarge
-from .manifest import CONFIG_MAX_BYTES, Descriptor, Index, Manifest, config_parse, manifest_parse
+from .layout import OciLayout
+from .manifest import (
+    CONFIG_MAX_BYTES,
+    DESCRIPTORS_MAX,
+    Descriptor,
+    Index,
+    Manifest,
+    config_parse,
+    manifest_parse,
+)
 from .reference import Reference, is_digest
 from .source import BlobCheck
+from .spool import COPY_MAX_BYTES, GZIP_MAGIC, ZSTD_MAGIC
+from .tarball import LayoutTar, Member, Tarball
 
-CHUNK_BYTES = 1024 * 1024
-MEMBERS_MAX = 20_000
-LINKS_MAX = 8
-_MAGICS = ((b"\x1f\x8b", media.DOCKER_LAYER_GZIP), (b"\x28\xb5\x2f\xfd", media.DOCKER_LAYER_ZSTD))
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """Where a member's bytes lie; `link` names another member instead."""
-
-    offset: int
-    size: int
-    link: str = ""
+IMAGES_MAX = 1000
+_MAGICS = ((GZIP_MAGIC, media.DOCKER_LAYER_GZIP), (ZSTD_MAGIC, media.DOCKER_LAYER_ZSTD))
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +43,36 @@ class _Image:
     names: tuple[str, ...]
 
 
-class DockerArchive:
-    """The archive in `file`, a path or a seekable binary file (which then stays open at `close`).
+def archive_opened(file: str | Path | BinaryIO, *, max_bytes: int = COPY_MAX_BYTES) -> "DockerArchive | OciLayout":
+    """The images in a tar: as `docker save` lists them, else as an OCI layout where it is only that.
 
-    Raises ContentError if it is no docker-save archive.
+    Raises ContentError if it is neither, and what Tarball raises. Closing the answer closes what was opened for it.
+    """
+    tarball = Tarball(file, max_bytes=max_bytes)
+    try:
+        if "manifest.json" not in tarball and tarball.folder_of("oci-layout") is not None:
+            return OciLayout(LayoutTar(tarball))
+        return DockerArchive(tarball)
+    except BaseException:
+        tarball.close()
+        raise
+
+
+class DockerArchive:
+    """The archive in `file`, a path or an open binary file (which then stays open at `close`), or a tar already read.
+
+    Raises ContentError if it is no docker-save archive, and what Tarball raises.
     """
 
-    def __init__(self, file: str | Path | BinaryIO) -> None:
-        self._owned = isinstance(file, str | Path)
-        self._file = _opened(file) if isinstance(file, str | Path) else file
+    def __init__(self, file: str | Path | BinaryIO | Tarball) -> None:
+        self._tar = file if isinstance(file, Tarball) else Tarball(file)
+        self._blobs: dict[str, Member] = {}
+        self._hashes: dict[Member, str] = {}
         try:
-            self._members = _members(self._file)
             self._images = self._images_read()
         except BaseException:
             self.close()
             raise
-        self._blobs: dict[str, _Member] = {}
 
     def tags(self) -> list[str]:
         """The names (`repository:tag`) of all images in the archive."""
@@ -83,14 +96,13 @@ class DockerArchive:
         if member is None:
             raise NotFound(f"The archive does not hold the blob {descriptor.digest}.", code="blob_unknown")
         check = BlobCheck(descriptor)
-        for piece in self._pieces(member):
+        for piece in self._tar.pieces(member):
             check.feed(piece)
             yield piece
         check.finish()
 
     def close(self) -> None:
-        if self._owned:
-            self._file.close()
+        self._tar.close()
 
     def _choose(self, identifier: str) -> _Image:
         if identifier:
@@ -107,8 +119,10 @@ class DockerArchive:
 
     def _made(self, image: _Image) -> Manifest:
         """A manifest with the digests of what the archive holds."""
-        config_member = self._member(image.config)
-        config_raw = self._read(config_member, CONFIG_MAX_BYTES)
+        if len(image.layers) > DESCRIPTORS_MAX:
+            raise TooLarge(f"The image has more than {DESCRIPTORS_MAX} layers; it is not read.")
+        config_member = self._tar.member(image.config)
+        config_raw = self._tar.read(config_member, CONFIG_MAX_BYTES)
         config = config_parse(config_raw)
         if len(config.diff_ids) != len(image.layers):
             raise ContentError("The archive's configuration and its manifest.json do not name the same layers.")
@@ -127,9 +141,8 @@ class DockerArchive:
 
     def _layer(self, name: str, diff_id: str) -> tuple[str, str, int]:
         """Media type, digest and size of a layer as it is stored."""
-        member = self._member(name)
-        self._file.seek(member.offset)
-        head = self._file.read(min(4, member.size))
+        member = self._tar.member(name)
+        head = self._tar.head(member, len(ZSTD_MAGIC))
         media_type = next((kind for magic, kind in _MAGICS if head.startswith(magic)), media.DOCKER_LAYER)
         digest = f"sha256:{posixpath.basename(name)}" if name.startswith("blobs/sha256/") else ""
         if media_type == media.DOCKER_LAYER:
@@ -140,17 +153,19 @@ class DockerArchive:
         self._blobs[digest] = member
         return media_type, digest, member.size
 
-    def _hash(self, member: _Member) -> str:
-        found = hashlib.sha256()
-        for piece in self._pieces(member):
-            found.update(piece)
-        return f"sha256:{found.hexdigest()}"
+    def _hash(self, member: Member) -> str:
+        if member not in self._hashes:
+            found = hashlib.sha256()
+            for piece in self._tar.pieces(member):
+                found.update(piece)
+            self._hashes[member] = f"sha256:{found.hexdigest()}"
+        return self._hashes[member]
 
     def _images_read(self) -> tuple[_Image, ...]:
-        if "manifest.json" not in self._members:
+        if "manifest.json" not in self._tar:
             raise ContentError("This is no docker-save archive: there is no manifest.json in it.", code="no_archive")
         try:
-            entries: Any = json.loads(self._read(self._member("manifest.json"), CONFIG_MAX_BYTES))
+            entries: Any = json.loads(self._tar.read(self._tar.member("manifest.json"), CONFIG_MAX_BYTES))
             images = tuple(
                 _Image(
                     str(entry["Config"]),
@@ -161,39 +176,11 @@ class DockerArchive:
             )
         except (ValueError, TypeError, KeyError, RecursionError) as error:
             raise ContentError("The archive's manifest.json cannot be understood.", code="no_archive") from error
+        if len(images) > IMAGES_MAX:
+            raise TooLarge(f"The archive holds more than {IMAGES_MAX} images; it is not read.")
         if not images:
             raise ContentError("The archive holds no image.", code="no_archive")
         return images
-
-    def _member(self, name: str) -> _Member:
-        """The member `name`, links followed inside the archive only."""
-        path = posixpath.normpath(name)
-        for _ in range(LINKS_MAX):
-            member = self._members.get(path)
-            if member is None:
-                break
-            if not member.link:
-                return member
-            path = member.link
-        raise ContentError(
-            f"The archive names {name[:120]!r} but does not hold it. Save the image again.", code="blob_unknown"
-        )
-
-    def _read(self, member: _Member, max_bytes: int) -> bytes:
-        if member.size > max_bytes:
-            raise TooLarge(f"A document in the archive is larger than {max_bytes} bytes; it is not read.")
-        return b"".join(self._pieces(member))
-
-    def _pieces(self, member: _Member) -> Iterator[bytes]:
-        position, end = member.offset, member.offset + member.size
-        while position < end:
-            # The place is sought anew for each piece: two layers may be read in turns.
-            self._file.seek(position)
-            piece = self._file.read(min(CHUNK_BYTES, end - position))
-            if not piece:
-                raise ContentError("The archive ends too early. Save the image again.", code="blob_short")
-            position += len(piece)
-            yield piece
 
 
 def _named(name: str, wanted: str) -> bool:
@@ -204,36 +191,3 @@ def _named(name: str, wanted: str) -> bool:
         return Reference.parse(name) == Reference.parse(wanted)
     except ReferenceInvalid:
         return False
-
-
-def _opened(path: str | Path) -> BinaryIO:
-    try:
-        return Path(path).open("rb")
-    except OSError as error:
-        raise NotFound(f"The archive {path} cannot be opened.", code="no_archive") from error
-
-
-def _members(file: BinaryIO) -> dict[str, _Member]:
-    """Index the tar: path to place. Links are kept as the path that they lead to inside the archive."""
-    file.seek(0)
-    if file.read(2) == b"\x1f\x8b":
-        raise ContentError("The archive is compressed. Decompress it first (gunzip).", code="archive_compressed")
-    file.seek(0)
-    found: dict[str, _Member] = {}
-    try:
-        with tarfile.open(fileobj=file, mode="r:") as archive:
-            for item in archive:
-                path = posixpath.normpath(item.name)
-                if item.issym():
-                    found[path] = _Member(
-                        0, 0, posixpath.normpath(posixpath.join(posixpath.dirname(path), item.linkname))
-                    )
-                elif item.islnk():
-                    found[path] = _Member(0, 0, posixpath.normpath(item.linkname))
-                elif item.isreg() and not item.issparse():
-                    found[path] = _Member(item.offset_data, item.size)
-                if len(found) > MEMBERS_MAX:
-                    raise TooLarge(f"The archive has more than {MEMBERS_MAX} members; it is not read.")
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
-        raise ContentError("This is no docker-save archive: it cannot be read as a tar.", code="no_archive") from error
-    return found
