@@ -31,6 +31,8 @@ BY_NAME = {cataloger.name: cataloger for cataloger in CATALOGERS}
 SAMPLE_FILES = {
     "rpm": "var/lib/rpm/rpmdb.sqlite",
     "java": "opt/app/lib/log4j-core-2.17.1.jar",
+    "go": "usr/bin/app",
+    "rust": "usr/bin/app",
     "wheel": "usr/lib/python3.11/ensurepip/_bundled/pip-23.0.1-py3-none-any.whl",
 }
 FILES_BY_NAME = {cataloger.name: cataloger for cataloger in FILE_CATALOGERS}

@@ -5,12 +5,14 @@ from scans.engine.catalogers.base import Cataloger, FileCataloger
 from scans.engine.catalogers.conda import CondaCataloger
 from scans.engine.catalogers.dpkg import DpkgCataloger
 from scans.engine.catalogers.dpkg_files import DpkgFilesCataloger
+from scans.engine.catalogers.go import GoCataloger
 from scans.engine.catalogers.java import JavaCataloger
 from scans.engine.catalogers.npm import NpmCataloger
 from scans.engine.catalogers.os_release import OsReleaseCataloger
 from scans.engine.catalogers.python import PythonCataloger
 from scans.engine.catalogers.rpm import RpmCataloger
 from scans.engine.catalogers.rpm_manifest import RpmManifestCataloger
+from scans.engine.catalogers.rust import RustCataloger
 from scans.engine.catalogers.wheel import WheelCataloger
 
 CATALOGERS: tuple[Cataloger, ...] = (
@@ -28,4 +30,6 @@ FILE_CATALOGERS: tuple[FileCataloger, ...] = (
     RpmCataloger(),
     JavaCataloger(),
     WheelCataloger(),
+    GoCataloger(),
+    RustCataloger(),
 )

@@ -12,7 +12,7 @@ from scans.engine.content import Content, Deadline
 from scans.engine.limits import Limits
 from scans.engine.model import Evidence
 
-MIB = 1024 * 1024
+MIB, GIB = 1 << 20, 1 << 30
 MAX_FIELD_CHARACTERS = 1024
 """Names and versions longer than this are no names and versions; the record is dropped and said to be malformed."""
 
