@@ -11,7 +11,7 @@ PRODUCTION := SECRET_KEY=only-for-the-deployment-check-of-make-lint-0123456789 \
               ALLOWED_HOSTS=portwarden.example DATABASE_URL=postgres://nobody@127.0.0.1/none DEBUG=0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-reset run test lint bench
+.PHONY: help setup demo demo-reset run test lint bench bench-peers fuzz
 
 help: ## List what there is
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,5 +46,11 @@ lint: $(STAMP) ## ruff, mypy, import-linter, missing migrations, Django's deploy
 	@PORTWARDEN_DATA_DIR=.data/lint $(BIN)/python manage.py makemigrations --check --dry-run
 	@env $(PRODUCTION) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
-bench: $(STAMP) ## Measure how near scanning is to what the machine can do at best
-	@exec $(BIN)/python -m tests.benchmarks
+bench: $(STAMP) ## Measure how near scanning is to what the machine can do at best (BENCH_LAYOUT=… BENCH_ARGS=…)
+	@exec $(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+
+bench-peers: $(STAMP) ## Read images with Syft beside ours: time, memory, packages (BENCH_LAYOUT=… BENCH_ARGS=…)
+	@exec $(BIN)/python -m tests.benchmarks.peers $(BENCH_ARGS)
+
+fuzz: $(STAMP) ## Feed broken bytes to everything that reads layers (TARGET=all SECONDS=60)
+	@exec $(BIN)/python -m tests.fuzz $(or $(TARGET),all) --seconds $(or $(SECONDS),60)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PROJECT = Path(__file__).resolve().parent.parent
-TARGETS = {"help", "setup", "demo", "demo-reset", "run", "test", "lint", "bench"}
+TARGETS = {"help", "setup", "demo", "demo-reset", "run", "test", "lint", "bench", "bench-peers", "fuzz"}
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 
