@@ -18,7 +18,7 @@ _ROOT = "composer/installed.php"
 _NAME = re.compile(r"[a-z0-9_.-]+/[a-z0-9_.-]+")
 _PLATFORM = re.compile(r"php(?:-.+)?|hhvm|composer(?:-.+)?|(?:ext|lib)-.+")
 """What Composer calls platform packages: PHP itself, its extensions and libraries."""
-_BRANCH = re.compile(r"dev-.+|.*[.-]dev", re.IGNORECASE)
+_BRANCH = re.compile(r"dev-.+|.*\.x-dev", re.IGNORECASE)
 _COMPARABLE_BRANCH = re.compile(r"[0-9]+(?:\.(?:[0-9]+|x))*-dev", re.IGNORECASE)
 _ANY_BRANCH = "9999999-dev"
 """How Composer 1 writes the normalised version of a default branch: greater than all, so that it says nothing."""

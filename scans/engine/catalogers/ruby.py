@@ -21,7 +21,7 @@ _GEM_FOLDER = re.compile(r"[A-Za-z_]\S*?-(?:[0-9]|[0-9a-f]{12}$)")
 class RubyCataloger:
     name = "ruby"
     version = 1
-    max_bytes = 16 * MIB
+    max_bytes = 4 * MIB
     basenames: frozenset[str] = frozenset()
     suffixes: tuple[str, ...] = (".gemspec",)
     prefixes: tuple[str, ...] = ()

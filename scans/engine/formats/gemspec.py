@@ -14,6 +14,7 @@ _NEW = re.compile(
     rb"\bGem::Specification\.new\b(?P<arguments>[^\n|]{0,400}?)(?:\bdo|\{)\s{0,40}\|[ \t]{0,8}"
     rb"(?P<variable>[a-z_]\w{0,100})[ \t]{0,8}\|"
 )
+_NEW_WITHIN_BYTES = 65_536
 _WORD = rb"[A-Za-z0-9._-]+"
 _QUOTED = (
     rb"(?:\"(?P<%(n)s1>%(w)s)\"|'(?P<%(n)s2>%(w)s)'|%%[qQ]?<(?P<%(n)s3>%(w)s)>|%%[qQ]?\{(?P<%(n)s4>%(w)s)\}"
@@ -63,7 +64,7 @@ class Gemspec:
 
 def gemspec_read(data: bytes) -> Gemspec:
     """The stub line that RubyGems itself goes by, and for what it does not say the assignments. Never raises."""
-    new = _NEW.search(data)
+    new = _NEW.search(data, 0, _NEW_WITHIN_BYTES)
     fields, licenses = _assigned(data, new) if new else ({}, ())
     stub = _STUB.search(data[:_STUB_WITHIN_BYTES])
     if stub:
