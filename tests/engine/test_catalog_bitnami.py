@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scans.engine.catalogers import bitnami
 from scans.engine.catalogers.bitnami import BitnamiCataloger
 from scans.engine.errors import CatalogError
 from scans.engine.model import Evidence, Package
@@ -178,6 +179,15 @@ def test_licenses_are_the_declared_ones_or_else_the_concluded(fields, licenses):
 def test_what_is_no_document_is_an_error(data):
     with pytest.raises(CatalogError):
         CATALOGER.parse(PATH, data)
+
+
+def test_packages_beyond_the_bound_are_said_to_be_missing(monkeypatch):
+    monkeypatch.setattr(bitnami, "_MAX_PACKAGES", 1)
+
+    evidence = _read(_entry("pkg:bitnami/postgresql@15.3.0-2"), _entry("pkg:bitnami/geos@3.14.1"))
+
+    assert _listed(evidence) == [("bitnami", "postgresql", "15.3.0")]
+    assert "it has more than 1 packages" in evidence.error
 
 
 @settings(max_examples=150, deadline=None)

@@ -9,7 +9,7 @@ from typing import Any
 
 from packageurl import PackageURL
 
-from scans.engine.catalogers.base import MAX_RECORDS, MIB, Problems, content_digest, is_plain_text
+from scans.engine.catalogers.base import MIB, Problems, content_digest, is_plain_text
 from scans.engine.errors import CatalogError
 from scans.engine.formats.json_document import json_document
 from scans.engine.model import Evidence, Package
@@ -27,6 +27,8 @@ _SEEN_IN_THEIR_FILES = frozenset(
 )
 """Types of packages whose own files are read, here as anywhere else in the image."""
 _OF_NO_ECOSYSTEM = frozenset({"generic", "github", "gitlab", "bitbucket"})
+_MAX_PACKAGES = 25_000
+"""A component has some hundreds; reading a package URL is no quick thing."""
 _MAX_PURL = 2048
 _MAX_LICENSE = 200
 _NO_LICENSES = frozenset({"NOASSERTION", "NONE"})
@@ -61,8 +63,8 @@ class BitnamiCataloger:
         described = _described(document)
         packages, problems, named = [], Problems(), False
         for number, entry in enumerate(entries, start=1):
-            if number > MAX_RECORDS:
-                problems.add(f"it has more than {MAX_RECORDS} packages")
+            if number > _MAX_PACKAGES:
+                problems.add(f"it has more than {_MAX_PACKAGES} packages")
                 break
             url = _purl(entry)
             if url is None:

@@ -6,8 +6,8 @@ Only literals: nested arrays, texts, numbers, constants, and texts joined by a d
 import re
 from typing import Any
 
-MAX_TOKENS = 1_000_000
-"""A real file has some thirty for each package."""
+MAX_TOKENS = 400_000
+"""A real file has some forty for each package."""
 MAX_DEPTH = 32
 MAX_TEXT_BYTES = 65_536
 _SPACE = rb"(?:\s|//[^\n]*|#(?!\[)[^\n]*|/\*(?:[^*]|\*(?!/))*+\*/)*+"
