@@ -1,19 +1,23 @@
 """Reads one image by reference, without storing it: what `scan_image` prints. Only matching asks the database.
 
-The same client, engine and matching as in bulk scans; a source is a registry, an OCI layout or a docker-save archive.
+The same client, engine and matching as in bulk scans; a source is a registry, an OCI layout (a folder or a tar) or a
+docker-save archive, which may come from a pipe.
 """
 
+import os
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from django.conf import settings
 from django.db.models import Count
 
-from integrations.oci.archive import DockerArchive
+from integrations.oci.archive import DockerArchive, archive_opened
 from integrations.oci.auth import Credentials
 from integrations.oci.client import RegistryClient
 from integrations.oci.egress import EgressPolicy
@@ -22,6 +26,7 @@ from integrations.oci.layout import OciLayout
 from integrations.oci.manifest import Platform, build_steps
 from integrations.oci.reference import Reference
 from integrations.oci.source import ImageSource, ResolvedImage, image_resolve
+from integrations.oci.tarball import LayoutTar, Tarball
 from scans.engine.ecosystems import coverage, lookup_keys
 from scans.engine.inventory import LayerSlot, inventory_assemble
 from scans.engine.limits import Limits
@@ -33,6 +38,8 @@ from scans.reading import image_size_check, layer_analyse
 
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_URL = "https://registry-1.docker.io"
+LAYOUT, ARCHIVE = "oci:", "docker-archive:"
+STANDARD_INPUT = ("-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +77,10 @@ class ImageReport:
     findings: tuple[FindingRow, ...] | None
     advisories: tuple[SourceRow, ...] | None
     notes: tuple[str, ...]
+    name: str = ""
+    """What the file that holds the image calls it (`app:1.0`, or just the tag); "" in a registry, or without a name."""
+    digest_made: bool = False
+    """True where the file keeps no manifest, so that the digest of the one made for it says nothing to a registry."""
 
     @property
     def status(self) -> str:
@@ -83,22 +94,35 @@ def source_opened(
 ) -> Iterator[tuple[ImageSource, str]]:
     """The source and the identifier in it that a reference names. Raises RegistryError (ReferenceInvalid is one).
 
-    `oci:DIR[:TAG]`, `docker-archive:FILE` or `HOST/REPO[:TAG|@DIGEST]`. `plain_http` speaks to that one host without
-    TLS; a host named on one's own command line may be private.
+    `oci:DIR[:NAME]`, `oci:FILE[:NAME]`, `docker-archive:FILE[:NAME]` or `HOST/REPO[:TAG|@DIGEST]`; a FILE may be a pipe
+    or `-` for standard input. `plain_http` speaks to that one host without TLS; a host named on one's own command line
+    may be private.
     """
     with ExitStack() as stack:
-        if text.startswith("oci:"):
-            layout, tag = _layout(text.removeprefix("oci:"))
-            yield stack.enter_context(closing(layout)), tag
-        elif text.startswith("docker-archive:"):
-            path = Path(text.removeprefix("docker-archive:"))
-            if not path.is_file():
-                raise ReferenceInvalid(f"{path} is not a file. Name the tar that `docker save` wrote.")
-            yield stack.enter_context(closing(DockerArchive(path))), ""
+        if text.startswith(LAYOUT):
+            place, name = _place_and_name(text.removeprefix(LAYOUT), "Name an OCI layout: oci:DIR or oci:FILE.tar.")
+            if not (isinstance(place, Path) and place.is_dir()):
+                tarball = Tarball(_file_check(place), max_bytes=settings.SCAN_MAX_IMAGE_BYTES)
+                stack.enter_context(closing(tarball))
+                yield OciLayout(LayoutTar(tarball)), name
+            else:
+                yield stack.enter_context(closing(OciLayout(place))), name
+        elif text.startswith(ARCHIVE):
+            place, name = _place_and_name(text.removeprefix(ARCHIVE), "Name the tar that `docker save` wrote.")
+            archive = archive_opened(_file_check(place), max_bytes=settings.SCAN_MAX_IMAGE_BYTES)
+            yield stack.enter_context(closing(archive)), name
         else:
             reference = Reference.parse(text)
             client = stack.enter_context(_client(reference.registry, username, password, plain_http=plain_http))
             yield client.source(reference.repository), reference.identifier
+
+
+def reads_standard_input(text: str) -> bool:
+    """Whether the image that a reference names comes from standard input."""
+    if not text.startswith((LAYOUT, ARCHIVE)):
+        return False
+    place = text.partition(":")[2]
+    return any(place == name or place.startswith(f"{name}:") for name in STANDARD_INPUT)
 
 
 def image_report(
@@ -136,6 +160,8 @@ def image_report(
         findings=findings,
         advisories=advisories,
         notes=(*inventory.notes, *(_notes(inventory) if match else ())),
+        name=_name_in(source, identifier),
+        digest_made=isinstance(source, DockerArchive),
     )
 
 
@@ -198,11 +224,31 @@ def _client(host: str, username: str, password: str, *, plain_http: bool) -> Reg
     )
 
 
-def _layout(text: str) -> tuple[OciLayout, str]:
-    """The layout and the tag of `DIR[:TAG]`; a folder whose own name has a colon is taken whole."""
-    folder, _, tag = text.rpartition(":")
-    if not folder or Path(text).is_dir():
-        folder, tag = text, ""
-    if not Path(folder).is_dir():
-        raise ReferenceInvalid(f"{folder} is not a folder. Name an OCI layout: oci:DIR or oci:DIR:TAG.")
-    return OciLayout(Path(folder)), tag
+def _name_in(source: ImageSource, identifier: str) -> str:
+    """What a file calls the image that `identifier` chose: its whole name, where it has one."""
+    if not isinstance(source, DockerArchive | OciLayout):
+        return ""
+    chosen = (name for name in source.tags() if identifier in ("", name) or name.endswith(f":{identifier}"))
+    return next(chosen, identifier)
+
+
+def _place_and_name(text: str, advice: str) -> tuple[Path | BinaryIO, str]:
+    """Split `FILE[:NAME]`: the longest part that exists is the file, since both may have colons. Raises
+    ReferenceInvalid."""
+    path, name = text, ""
+    while path != "-" and not os.path.exists(path):  # False for a path that no system could have
+        path, colon, part = path.rpartition(":")
+        if not colon:
+            raise ReferenceInvalid(f"{text} does not exist. {advice}")
+        name = f"{part}:{name}" if name else part
+    if path != "-":
+        return Path(path), name
+    if sys.stdin is None or sys.stdin.isatty():
+        raise ReferenceInvalid("Standard input is no pipe and no file. Write: docker save IMAGE | … docker-archive:-")
+    return sys.stdin.buffer, name
+
+
+def _file_check(place: Path | BinaryIO) -> Path | BinaryIO:
+    if isinstance(place, Path) and not (place.is_file() or place.is_fifo()):
+        raise ReferenceInvalid(f"{place} is neither a file nor a pipe. Name the tar that `docker save` wrote.")
+    return place

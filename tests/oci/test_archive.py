@@ -1,18 +1,28 @@
+import bz2
 import gzip
 import io
 import json
+import lzma
+import os
 import shutil
 import subprocess
 import tarfile
-from contextlib import closing
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from integrations.oci import media
-from integrations.oci.archive import DockerArchive
-from integrations.oci.errors import ContentError, NotFound
+from integrations.oci import archive as archive_module
+from integrations.oci import media, spool, tarball
+from integrations.oci.archive import DockerArchive, archive_opened
+from integrations.oci.errors import ContentError, NotFound, RegistryError, TooLarge, Unsupported
 from integrations.oci.layout import OciLayout
 from integrations.oci.manifest import Manifest, Platform
 from integrations.oci.source import image_resolve
@@ -172,3 +182,256 @@ def test_an_archive_written_by_a_real_tool_holds_the_same_layers(tmp_path: Path)
         resolved = image_resolve(source, "demo/base:1", AMD64)
         assert resolved.config.diff_ids == original.config.diff_ids
         assert sum(len(piece) for layer in resolved.manifest.layers for piece in source.blob(layer)) > 0
+
+
+# --- from a pipe, and compressed
+
+
+@contextmanager
+def piped(content: bytes) -> Iterator[BinaryIO]:
+    """The reading end of a pipe that a thread writes `content` into."""
+    reading, writing = os.pipe()
+
+    def write() -> None:
+        with os.fdopen(writing, "wb") as file:
+            file.write(content)
+
+    with ThreadPoolExecutor(1) as pool, os.fdopen(reading, "rb") as file:
+        pool.submit(write)
+        yield file
+
+
+def bulk(path: Path) -> bytes:
+    """An archive of one image, larger than a pipe's buffer."""
+    layer = sample_images.tar({"etc/a": os.urandom(300_000)})
+    return archive(
+        path / "bulk.tar", [("l.tar", layer), ("c.json", config(layer))], [entry("c.json", ["l.tar"], "app:1")]
+    ).read_bytes()
+
+
+FORMS: dict[str, Callable[[bytes], bytes]] = {
+    "plain": bytes,
+    "gzip": gzip.compress,
+    "gzip in two members": lambda raw: gzip.compress(raw[:70_000]) + gzip.compress(raw[70_000:]),
+    "gzip, padded": lambda raw: gzip.compress(raw) + bytes(1024),
+    "zstd": zstandard.compress,
+    "zstd in two frames": lambda raw: zstandard.compress(raw[:70_000]) + zstandard.compress(raw[70_000:]),
+    "zstd after a skippable frame": lambda raw: b"\x50\x2a\x4d\x18\x04\0\0\0junk" + zstandard.compress(raw),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_archive_is_read_from_a_pipe_whatever_its_compression(tmp_path: Path, form: str) -> None:
+    raw = bulk(tmp_path)
+    with piped(FORMS[form](raw)) as file, closing(archive_opened(file)) as source:
+        assert image_resolve(source, "app:1", AMD64).manifest.layers[0].size == len(read(source)[0])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_archive_is_read_from_a_file_whatever_its_compression(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "image"
+    path.write_bytes(FORMS[form](bulk(tmp_path)))
+    with closing(archive_opened(path)) as source:
+        assert len(read(source)) == 1
+
+
+def test_an_archive_is_read_from_a_named_pipe(tmp_path: Path) -> None:
+    raw, path = bulk(tmp_path), tmp_path / "pipe"
+    os.mkfifo(path)
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(path.write_bytes, raw)
+        with closing(archive_opened(path)) as source:
+            assert len(read(source)) == 1
+
+
+def test_nothing_is_copied_of_a_plain_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bulk(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with closing(archive_opened(tmp_path / "bulk.tar", max_bytes=1)) as source:
+        assert len(read(source)) == 1
+
+
+def test_a_copy_has_no_name_and_ends_with_the_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw, folder = bulk(tmp_path), tmp_path / "room"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with piped(raw) as file:
+        source = archive_opened(file)
+        assert list(folder.iterdir()) == []
+        source.close()
+        with pytest.raises(ValueError, match="closed"):
+            read(source)
+        assert not file.closed
+
+
+@pytest.mark.parametrize("form", ["plain", "gzip", "zstd"])
+def test_a_copy_is_bounded_and_the_bound_is_named(tmp_path: Path, form: str) -> None:
+    with piped(FORMS[form](bulk(tmp_path))) as file, pytest.raises(TooLarge) as caught:
+        archive_opened(file, max_bytes=100_000)
+    assert "100,000 bytes" in caught.value.message
+    assert "SCAN_MAX_IMAGE_BYTES" in caught.value.message
+
+
+def test_a_bomb_ends_at_the_bound() -> None:
+    bomb = gzip.compress(bytes(50_000_000))
+    with piped(bomb) as file, pytest.raises(TooLarge):
+        archive_opened(file, max_bytes=5_000_000)
+
+
+def test_a_folder_without_room_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    raw = bulk(tmp_path)
+    with Path("/dev/full").open("wb", buffering=0) as full, piped(raw) as file:
+        monkeypatch.setattr(spool.tempfile, "TemporaryFile", lambda: full)
+        with pytest.raises(ContentError) as caught:
+            archive_opened(file)
+    assert "No space left" in caught.value.message
+    assert caught.value.permanent is False
+
+
+@pytest.mark.parametrize(("pack", "name"), [(bz2.compress, "bzip2"), (lzma.compress, "xz")])
+def test_a_compression_that_is_not_read_is_named(pack: Callable[[bytes], bytes], name: str) -> None:
+    with piped(pack(b"x")) as file, pytest.raises(Unsupported, match=name):
+        archive_opened(file)
+
+
+@pytest.mark.parametrize("form", ["plain", "gzip", "zstd"])
+@pytest.mark.parametrize("part", [0.0, 0.001, 0.1, 0.5, 0.9, 0.97])
+def test_an_archive_cut_short_is_an_error(tmp_path: Path, form: str, part: float) -> None:
+    packed = FORMS[form](bulk(tmp_path))
+    with piped(packed[: int(len(packed) * part)]) as file, pytest.raises(ContentError):
+        archive_opened(file).manifest()
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null"])
+def test_a_device_is_no_archive(path: str) -> None:
+    with pytest.raises(NotFound, match="neither a file nor a pipe"):
+        archive_opened(path)
+
+
+def test_a_folder_is_no_archive(tmp_path: Path) -> None:
+    with pytest.raises(NotFound):
+        archive_opened(tmp_path)
+
+
+# --- hostile archives
+
+
+def tar_bytes(*members: tuple[tarfile.TarInfo, bytes], **options: Any) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", **options) as tar:
+        for info, content in members:
+            tar.addfile(info, io.BytesIO(content) if content else None)
+    return buffer.getvalue()
+
+
+def member(name: str, content: bytes = b"", kind: bytes = tarfile.REGTYPE, link: str = "") -> tuple[Any, bytes]:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname, info.size = kind, link, len(content)
+    return info, content
+
+
+def complete(*links: tuple[tarfile.TarInfo, bytes], layers: tuple[str, ...] = ("l.tar",)) -> bytes:
+    listed = json.dumps([entry("c.json", list(layers))]).encode()
+    return tar_bytes(member("manifest.json", listed), member("c.json", config(LAYERS[0])), *links)
+
+
+LINKS = [
+    (member("l.tar", kind=tarfile.SYMTYPE, link="/etc/passwd"),),
+    (member("l.tar", kind=tarfile.SYMTYPE, link="../../../../etc/passwd"),),
+    (member("l.tar", kind=tarfile.LNKTYPE, link="/etc/passwd"),),
+    (member("l.tar", kind=tarfile.SYMTYPE, link="b"), member("b", kind=tarfile.SYMTYPE, link="l.tar")),
+    (member("l.tar", kind=tarfile.SYMTYPE, link=""),),
+    (member("l.tar", kind=tarfile.CHRTYPE),),
+    (member("l.tar", kind=tarfile.FIFOTYPE),),
+    (member("l.tar", kind=tarfile.DIRTYPE),),
+]
+
+
+@pytest.mark.parametrize("links", LINKS)
+def test_a_link_leads_to_members_only(links: tuple[Any, ...]) -> None:
+    source = archive_opened(io.BytesIO(complete(*links)))
+    with pytest.raises(ContentError, match="does not hold"):
+        source.manifest("")
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../../../etc/passwd", "a/../../x", "\0", "x" * 5000])
+def test_a_name_outside_the_archive_is_no_member(name: str) -> None:
+    source = archive_opened(io.BytesIO(complete(member("l.tar", LAYERS[0]), layers=(name,))))
+    with pytest.raises(ContentError, match="does not hold"):
+        source.manifest("")
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
+def test_a_layer_that_is_a_link_to_another_member_is_read(kind: bytes) -> None:
+    archived = complete(member("x/l.tar", LAYERS[0]), member("l.tar", kind=kind, link="./x/l.tar"))
+    with closing(DockerArchive(io.BytesIO(archived))) as source:
+        assert read(source) == [LAYERS[0]]
+
+
+def test_a_header_that_asks_for_much_memory_is_refused() -> None:
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 2**31
+    with pytest.raises(TooLarge, match="headers"):
+        archive_opened(io.BytesIO(header.tobuf() + bytes(4096)))
+
+
+def test_headers_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tarball, "HEADERS_MAX_BYTES", 100_000)
+    with pytest.raises(TooLarge, match="headers"):
+        archive_opened(io.BytesIO(tar_bytes(*(member(f"{number}", b"x") for number in range(500)))))
+
+
+def test_members_without_end_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tarball, "MEMBERS_MAX", 10)
+    with pytest.raises(TooLarge, match="more than 10 members"):
+        archive_opened(io.BytesIO(tar_bytes(*(member("same") for _ in range(11)))))
+
+
+def test_a_chain_of_long_names_is_no_archive() -> None:
+    link = tarfile.TarInfo("././@LongLink")
+    link.type, link.size = tarfile.GNUTYPE_LONGNAME, 1
+    with pytest.raises(ContentError):
+        archive_opened(io.BytesIO((link.tobuf() + b"x".ljust(512, b"\0")) * 2000))
+
+
+def test_images_and_layers_without_end_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive_module, "IMAGES_MAX", 2)
+    monkeypatch.setattr(archive_module, "DESCRIPTORS_MAX", 2)
+    with pytest.raises(TooLarge, match="more than 2 images"):
+        DockerArchive(archive(tmp_path / "a.tar", [], [entry("c", [])] * 3))
+    with pytest.raises(TooLarge, match="more than 2 layers"):
+        archive_opened(io.BytesIO(complete(layers=("a",) * 3))).manifest("")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    places=st.lists(st.tuples(st.integers(0, 6000), st.binary(min_size=1, max_size=12)), max_size=8),
+    cut=st.integers(0, 12_000),
+    pack=st.sampled_from([bytes, gzip.compress, zstandard.compress]),
+    after=st.booleans(),
+)
+def test_damaged_bytes_are_read_or_refused_and_nothing_else(
+    places: list[tuple[int, bytes]], cut: int, pack: Callable[[bytes], bytes], after: bool
+) -> None:
+    raw = bytearray(complete(member("l.tar", kind=tarfile.SYMTYPE, link="x"), member("x", LAYERS[0])))
+    if after:
+        raw = bytearray(pack(bytes(raw)))
+    for place, piece in places:
+        raw[place : place + len(piece)] = piece
+    content = bytes(raw[:cut]) if after else pack(bytes(raw[:cut]))
+    try:
+        with closing(archive_opened(io.BytesIO(content), max_bytes=1_000_000)) as source:
+            manifest = source.manifest("")
+            assert isinstance(manifest, Manifest)
+            assert b"".join(source.blob(manifest.layers[0])) == LAYERS[0]
+    except RegistryError:
+        pass
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=2000))
+def test_any_bytes_are_read_or_refused_and_nothing_else(content: bytes) -> None:
+    with pytest.raises(RegistryError):
+        archive_opened(io.BytesIO(content)).manifest("")
