@@ -1,4 +1,4 @@
-"""Go modules in executables, with the standard library they were built with. Reference B9."""
+"""Go modules in executables, and the standard library that is linked into each. Reference B9."""
 
 import re
 from dataclasses import replace
@@ -6,28 +6,26 @@ from dataclasses import replace
 from scans.engine.catalogers.base import GIB, Problems, is_plain_text
 from scans.engine.content import Content, Deadline, content_sha256
 from scans.engine.errors import CatalogError
-from scans.engine.formats.buildinfo import SECTIONS, BuildInfo, Module, buildinfo_read
-from scans.engine.formats.executable import MAGICS, executables
+from scans.engine.formats.buildinfo import BuildInfo, Module, build_info_read
+from scans.engine.formats.executable import MAGICS, executables, is_executable_path
 from scans.engine.limits import Limits
 from scans.engine.model import Evidence, Package
 
-STDLIB = "stdlib"
-RUST_SECTION = ".dep-v0"
-PARTS = (*SECTIONS, RUST_SECTION)
-"""Sections that any cataloger of executables asks for."""
-NO_EXECUTABLES = (".class", ".o", ".ko", ".a", ".debug", ".mo", ".pyc")
-_NO_FOLDERS = ("proc/", "sys/", "dev/")
+STDLIB, TOOLCHAIN = "stdlib", "toolchain"
+"""Names that the Go vulnerability database has for what comes with the compiler, and for the go command."""
+_GO_COMMAND = "cmd/go"
+_DEVELOPMENT = "(devel)"
+_COMMAND_LINE = "command-line-arguments"
+"""The main package's path where files were named rather than a package."""
 
-_GO_VERSION = re.compile(r"(?:devel )?go(\d+(?:\.\d+){0,2})((?:rc|beta)\d+)?(?=$|[ \-+])")
-_PRE_RELEASE = re.compile(r"(rc|beta)(\d+)")
-_PSEUDO = re.compile(r"v?\d+\.\d+\.\d+-(?:[0-9A-Za-z.-]*[.-])?\d{14}-[0-9a-f]{12}(?:\+.*)?")
-_LD_VERSION = re.compile(r"-X[= ]\s*['\"]?([^\s='\"]+)=['\"]?([^\s'\"]+)")
-_VERSION_NAME = re.compile(r"(?:.*\.)?(?:[a-z]*version|ver)", re.IGNORECASE)
-_RELEASE = re.compile(r"v?(\d+\.\d+(?:\.\d+)?(?:[-+][0-9A-Za-z.+-]+)?)")
-_LOCAL_PATH = ("./", "../", "/")
-_UPX = b"UPX!"
-_UPX_BYTES = 4096
-_FLAGS_BYTES = 65_536
+_GO_VERSION = re.compile(r"go(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?(?:(alpha|beta|rc)(\d{1,9}))?(.*)", re.DOTALL)
+_PSEUDO = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+-(?:[0-9A-Za-z.-]*\.)?[0-9]{14}-[0-9a-f]{12}(?:\+.*)?")
+"""A version made of a commit (Go Modules Reference, "Pseudo-versions")."""
+_FLAG = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")
+_SETS = re.compile(r"--?X[= ]")
+_VERSION_VARIABLE = re.compile(r".*[vV]ersion|.*VERSION|ver|.*Ver|.*VER|.*_ver")
+_GO_VARIABLE = re.compile(r"go(?:lang)?_?ver(?:sion)?", re.IGNORECASE)
+_RELEASE = re.compile(r"v?(\d{1,9}\.\d{1,9})(\.\d{1,9})?(-[0-9A-Za-z.-]{1,64})?(\+[0-9A-Za-z.-]{1,64})?", re.ASCII)
 
 
 class GoCataloger:
@@ -42,109 +40,132 @@ class GoCataloger:
     partner_suffix = ""
 
     def wants(self, path: str) -> bool:
-        return not path.startswith(_NO_FOLDERS) and not path.endswith(NO_EXECUTABLES)
+        return is_executable_path(path)
 
     def inspect(
         self, path: str, content: Content, limits: Limits, deadline: Deadline, partner: Content | None
     ) -> Evidence | None:
-        """None for every other executable. Raises CatalogError for a Go executable that says nothing readable."""
+        """None for every executable that is not Go's; one whose parts cannot be seen (packed, cut off) is an error
+        here, so that it is one once."""
         problems = Problems()
         packages: dict[tuple[str, str], Package] = {}
-        for executable in executables(content, PARTS):
-            if not executable.has_sections and _UPX in content.read(0, _UPX_BYTES):
-                raise CatalogError(f"{path} is packed with UPX: what it was built from is not known.")
+        for executable in executables(content):
             try:
-                info = buildinfo_read(content, executable)
+                info = build_info_read(content, executable, deadline)
             except CatalogError as error:
-                raise CatalogError(f"{path} is a Go executable, but {error.message}.") from error
+                problems.add(f"it is built by Go, but {error.message}")
+                continue
             if info is not None:
-                packages |= {(package.name, package.version): package for package in _packages(path, info, problems)}
-        if not packages and not problems.count:
+                for package in _packages(path, info, problems):
+                    packages.setdefault((package.name, package.version), package)
+            elif executable.obstacle:
+                problems.add(f"it {executable.obstacle}, so that what it was built from is not known")
+        if not packages:
+            if problems.count:
+                raise CatalogError(f"{path} could not be read: {problems.named[0]}.")
             return None
-        found = list(packages.values())
-        digest = ""
-        if found and found[0].name != STDLIB:  # the file is a module's program: it is what may be compared by digest
-            digest = content_sha256(content)
-            found[0] = replace(found[0], hashes=(("SHA-256", digest),))
-        return Evidence(path, self.name, digest, tuple(found), error=problems.error(path))
+        digest = content_sha256(content)
+        first, *others = packages.values()
+        if first.name not in {STDLIB, TOOLCHAIN}:
+            first = replace(first, hashes=(("SHA-256", digest),))
+        return Evidence(path, self.name, digest, (first, *others), error=problems.error(path))
+
+
+def stdlib_version(text: str) -> str:
+    """`go1.22rc1 X:boringcrypto` → `1.22.0-rc.1`, as the Go vulnerability database writes it; "" for what is no
+    release (`devel go1.23-abcdef`)."""
+    match = _GO_VERSION.fullmatch(text)
+    if match is None:
+        return ""
+    major, minor, patch, kind, number, _ = match.groups()
+    release = f"{int(major)}.{int(minor or 0)}.{int(patch or 0)}"
+    return f"{release}-{kind}.{int(number)}" if kind else release
 
 
 def _packages(path: str, info: BuildInfo, problems: Problems) -> list[Package]:
-    """The main module first, then the standard library, then what it depends on."""
-    found = []
-    if info.main is not None and is_plain_text(info.main.path):
-        found.append(_main(path, info, info.main))
-    version = stdlib_version(info.go_version)
-    if version:
-        found.append(Package("golang", STDLIB, version, path, note=_experiments(info.go_version)))
-    elif "devel" in info.go_version:
-        found.append(Package("golang", STDLIB, "", path, note="built by an unreleased Go"))
-    else:
-        problems.add(f"the version of Go in it is not understood: {info.go_version[:60]!r}")
+    """The main module first, then the standard library, then what else is linked."""
+    if info.unread:
+        problems.add(info.unread)
+    found = [main] if (main := _main(path, info)) else []
+    found += _of_compiler(path, info, problems)
+    nameless = 0
     for module in info.modules:
         package = _module(path, module)
         if package is None:
-            problems.add("a module in it has no plain name")
+            nameless += 1
         else:
             found.append(package)
+    if nameless:
+        problems.add(f"{nameless} of its modules have no plain name")
     return found
+
+
+def _of_compiler(path: str, info: BuildInfo, problems: Problems) -> list[Package]:
+    version = stdlib_version(info.go_version)
+    match = _GO_VERSION.fullmatch(info.go_version)
+    note = ""
+    if not version and info.go_version.startswith("devel"):
+        note = "built by an unreleased Go"
+    elif not version:
+        problems.add(f"the version of Go in it is not understood: {info.go_version[:60]!a}")
+        note = "built by an unknown Go"
+    elif match is not None and match[6] and info.go_version.isprintable():
+        note = f"built by {info.go_version[:200]}"
+    names = (STDLIB, TOOLCHAIN) if info.path == _GO_COMMAND else (STDLIB,)
+    return [Package("golang", name, version, path, note=note) for name in names]
 
 
 def _module(path: str, module: Module) -> Package | None:
     """What is really linked: the replacement, unless that is a folder, whose content nobody published."""
-    if module.replaced and (module.path.startswith(_LOCAL_PATH) or not is_plain_text(module.version)):
-        if not is_plain_text(module.replaced):
-            return None
-        return Package("golang", module.replaced, "", path, local=True, note="replaced by a local folder")
-    if not is_plain_text(module.path):
+    version = _published(module.version)
+    if not is_plain_text(module.path) or (module.replaced and not is_plain_text(module.replaced)):
         return None
-    version = module.version if is_plain_text(module.version) and module.version != "(devel)" else ""
-    note = f"replaces {module.replaced}" if module.replaced and is_plain_text(module.replaced) else ""
-    return Package(
-        "golang", module.path, version, path, local=not version, note=note if note[9:] != module.path else ""
-    )
-
-
-def _main(path: str, info: BuildInfo, main: Module) -> Package:
-    """The main module. What a work tree was built from has no version that an advisory could speak of, unless the
-    build wrote one into the program (`-ldflags -X …version=`)."""
-    if is_plain_text(main.version) and main.version != "(devel)" and not _PSEUDO.fullmatch(main.version):
-        return Package("golang", main.path, main.version, path)
-    version = _version_of_flags(info.settings.get("-ldflags", "")[:_FLAGS_BYTES], main.path)
     if version:
-        return Package("golang", main.path, f"v{version}", path, note="version from -ldflags")
-    stated = main.version if is_plain_text(main.version) and main.version != "(devel)" else ""
-    return Package("golang", main.path, stated, path, local=True, note="built from a work tree")
+        note = f"replaces {module.replaced}" if module.replaced not in {"", module.path} else ""
+        return Package("golang", module.path, version, path, note=note)
+    name, note = (
+        (module.replaced, "replaced by a local folder") if module.replaced else (module.path, "from a local folder")
+    )
+    return Package("golang", name, "", path, local=True, note=note)
+
+
+def _main(path: str, info: BuildInfo) -> Package | None:
+    """The main module. One built from a work tree has no version that an advisory could speak of, unless the build
+    wrote one into it."""
+    main = info.main
+    if main is None or not is_plain_text(main.path):
+        if not is_plain_text(info.path) or info.path == _COMMAND_LINE:
+            return None
+        return Package("golang", info.path, "", path, local=True, note="main package, of a module that is not stated")
+    version = _published(main.version)
+    if version and not _PSEUDO.fullmatch(version):
+        return Package("golang", main.path, version, path)
+    if stated := _version_of_flags(info.flags, main.path):
+        return Package("golang", main.path, stated, path, note="version from -ldflags")
+    return Package("golang", main.path, version, path, local=True, note="built from a work tree")
+
+
+def _published(version: str) -> str:
+    return version if version != _DEVELOPMENT and is_plain_text(version) else ""
 
 
 def _version_of_flags(flags: str, module: str) -> str:
-    """The one version that the flags set, of the module's own packages or main; "" where they set several."""
-    own, main = set[str](), set[str]()
-    for name, value in _LD_VERSION.findall(flags.replace('\\"', '"')):
-        match = _RELEASE.fullmatch(value)
-        if match and _VERSION_NAME.fullmatch(name.rpartition("/")[2]):
-            if name.startswith(f"{module}/") or name.startswith(f"{module}."):
-                own.add(match.group(1))
-            elif name.startswith("main."):
-                main.add(match.group(1))
-    for candidates in (own, main):
+    """The version that the linker wrote into a variable (`-X importpath.name=value`, cmd/link): of one in the module
+    itself, else of package main, else of any; "" where those name several."""
+    own, main, other = set[str](), set[str](), set[str]()
+    arguments = iter([flag.strip("'\"") for flag in _FLAG.findall(flags)])
+    for argument in arguments:
+        start = _SETS.match(argument)
+        if not start and argument not in {"-X", "--X"}:
+            continue
+        variable, _, value = (argument[start.end() :] if start else next(arguments, "")).partition("=")
+        package, _, name = variable.rpartition(".")
+        release = _RELEASE.fullmatch(value.strip("'\""))
+        if release and _VERSION_VARIABLE.fullmatch(name) and not _GO_VARIABLE.fullmatch(name):
+            inside = package == module or package.startswith(f"{module}/")
+            version = f"v{release[1]}{release[2] or '.0'}{release[3] or ''}{release[4] or ''}"
+            (own if inside else main if package == "main" else other).add(version)
+    for candidates in (own, main, other):
         if candidates:
             return candidates.pop() if len(candidates) == 1 else ""
     return ""
-
-
-def stdlib_version(text: str) -> str:
-    """`go1.22rc1 X:foo` → `1.22.0-rc.1`, as the Go vulnerability database writes it; "" for what is no release."""
-    match = _GO_VERSION.match(text)
-    if match is None or text.startswith("devel"):
-        return ""
-    number, pre = match.group(1), match.group(2)
-    number += ".0" * (2 - number.count("."))
-    found = _PRE_RELEASE.fullmatch(pre) if pre else None
-    return f"{number}-{found.group(1)}.{found.group(2)}" if found else number
-
-
-def _experiments(text: str) -> str:
-    """`X:boringcrypto`, `(Red Hat 1.21.0-1.el9)`: how this Go differs from the release."""
-    rest = text.partition(" ")[2] if " " in text else text.partition("-")[2]
-    return f"built by {text}"[:200] if rest and text.isprintable() else ""

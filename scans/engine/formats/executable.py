@@ -1,194 +1,308 @@
-"""Where the parts of an executable are: ELF, PE and Mach-O (fat ones too), by a few reads of its headers.
+"""Where the parts of an executable are: ELF, PE and Mach-O (fat ones too), by a few small reads of its headers.
 
-Sources: System V ABI (ELF-64 Object File Format), Microsoft PE Format, Apple's mach-o/loader.h. A header that
-contradicts itself gives no parts; whoever asks for a part finds nothing there.
+Sources: System V ABI, chapters 4 and 5 (ELF); Microsoft's "PE Format"; Apple's mach-o/loader.h and mach-o/fat.h.
+What the parts hold is never interpreted here.
 """
 
+import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from scans.engine.content import Content
 
+GO_SECTIONS = (".go.buildinfo", "__go_buildinfo")
+RUST_SECTION = ".dep-v0"
+_ASKED = re.compile(rb"\.go\.buildinfo\0|\.dep-v0\0")
+"""Nearly all ELF files of an image are C libraries: whose sections have names, and none of these, is done with."""
+
 ELF_MAGIC = b"\x7fELF"
-PE_MAGICS = frozenset(b"MZ" + rest for rest in (b"\x90\x00", b"\x78\x00", b"\x80\x00", b"\x50\x00", b"\x00\x00"))
-MACHO_MAGICS = {b"\xfe\xed\xfa\xce": (">", 4), b"\xfe\xed\xfa\xcf": (">", 8)} | {
-    b"\xce\xfa\xed\xfe": ("<", 4),
-    b"\xcf\xfa\xed\xfe": ("<", 8),
-}
+PE_MAGICS = frozenset(b"MZ" + rest for rest in (b"\x90\0", b"\x78\0", b"\x80\0", b"\x50\0", b"\x40\0", b"\0\0"))
+"""Bytes three and four are the length of the last page: 0x90 by Microsoft's and GNU's linkers, others by others."""
 FAT_MAGICS = (b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf")
-MAGICS = frozenset({ELF_MAGIC, *PE_MAGICS, *MACHO_MAGICS, *FAT_MAGICS})
+
+_PATHS_WITHOUT = ("proc/", "sys/", "dev/")
+_NAMES_WITHOUT = (".o", ".ko", ".a", ".debug", ".class")
+_MEMO = "executable"
 
 _MAX_SECTIONS = 65_535
 _MAX_SEGMENTS = 4096
-_MAX_NAMES = 1 << 20
+_MAX_NAMES_BYTES = 1 << 20
 _MAX_COMMANDS_BYTES = 1 << 20
-_MAX_SLICES = 20
+_MAX_SLICES = 44
 """A Java class file begins like a fat Mach-O and has its version (at least 45) where that one has the count."""
+
+_ET_REL, _ET_CORE = 1, 4
+_SHT_NOBITS = 8
+_SHN_XINDEX = 0xFFFF
 _PT_LOAD, _PF_X, _PF_W = 1, 1, 2
-_PE_DATA = 0xC0000040
-_PE_KIND = 0xE00000E0
+_PE_32_PLUS = 0x20B
+_PE_KIND, _PE_DATA = 0xE00000E0, 0xC0000040
+"""IMAGE_SCN_MEM_* and IMAGE_SCN_CNT_*; and of them initialised data that is read and written."""
+_PE_SECTION = struct.Struct("<8s4I12xI")
 _LC_SEGMENT, _LC_SEGMENT_64 = 0x1, 0x19
+_READ_WRITE = 3
+_UPX, _UPX_BYTES = b"UPX!", 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class _Elf(NamedTuple):
+    order: str
+    pointer_size: int
+    header: struct.Struct
+    section: struct.Struct
+    segment: struct.Struct
+
+
+class _MachO(NamedTuple):
+    order: str
+    pointer_size: int
+    header_size: int
+    segment_command: int
+    segment: struct.Struct
+    section: struct.Struct
+
+
+def _elf_layout(order: str, wide: bool) -> _Elf:
+    header, section, segment = ("HHIQQQI6H", "IIQQQQIIQQ", "IIQQQQQQ") if wide else ("HHIIIII6H", "10I", "8I")
+    return _Elf(order, 8 if wide else 4, *(struct.Struct(order + form) for form in (header, section, segment)))
+
+
+def _macho_layout(order: str, wide: bool) -> _MachO:
+    segment, section = ("24x4QiiII", "16s16xQQI28x") if wide else ("24x4IiiII", "16s16xIII24x")
+    command = _LC_SEGMENT_64 if wide else _LC_SEGMENT
+    sizes = (8, 32) if wide else (4, 28)
+    return _MachO(order, *sizes, command, struct.Struct(order + segment), struct.Struct(order + section))
+
+
+_ELF = {
+    bytes((kind, mark)): _elf_layout(order, kind == 2) for kind in (1, 2) for mark, order in ((1, "<"), (2, ">"))
+}  # by EI_CLASS and EI_DATA
+_MACHO = {
+    b"\xfe\xed\xfa\xce": _macho_layout(">", wide=False),
+    b"\xfe\xed\xfa\xcf": _macho_layout(">", wide=True),
+    b"\xce\xfa\xed\xfe": _macho_layout("<", wide=False),
+    b"\xcf\xfa\xed\xfe": _macho_layout("<", wide=True),
+}
+MAGICS = frozenset({ELF_MAGIC, *PE_MAGICS, *_MACHO, *FAT_MAGICS})
+
+
+class Part(NamedTuple):
     """A section or segment: `offset` and `size` in the file, `address` in memory."""
 
-    name: str
     offset: int
     size: int
     address: int
-    writable_data: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Executable:
-    """`parts` are sections, `mapped` is what addresses are translated by; `order` is struct's byte order mark."""
+    """One program or library. `order` is `struct`'s mark of its byte order.
+
+    `sections` are by name, only those with bytes in the file; of equal names the first. `segments` are what addresses
+    in memory are translated by. `data` is the first that is read and written, where that is the place to search
+    because sections have no names. `obstacle` is a clause ("is packed …") on why parts of it cannot be seen.
+    """
 
     order: str
     pointer_size: int
-    parts: tuple[Part, ...]
-    mapped: tuple[Part, ...]
-    has_sections: bool = True
-
-    def part(self, name: str) -> Part | None:
-        return next((part for part in self.parts if part.name == name), None)
-
-    @property
-    def data(self) -> Part | None:
-        """The first writable data in memory."""
-        return next((part for part in self.mapped if part.writable_data and part.size), None)
+    sections: dict[str, Part] = field(default_factory=dict)
+    segments: tuple[Part, ...] = ()
+    data: Part | None = None
+    obstacle: str = ""
 
     def read_address(self, content: Content, address: int, length: int) -> bytes:
-        """Bytes by their address in memory; fewer, or none, where the file does not have them."""
-        for part in self.mapped:
+        """The bytes at an address in memory; fewer, or none, where the file does not have them."""
+        for part in self.segments:
             if part.address <= address < part.address + part.size:
                 within = address - part.address
                 return content.read(part.offset + within, min(length, part.size - within))
         return b""
 
 
-def executables(content: Content, names: tuple[str, ...]) -> tuple[Executable, ...]:
-    """The executables in a file: none where it is none, several in a fat Mach-O.
+def is_executable_path(path: str) -> bool:
+    """Whether a file there may be a program or library that runs. Objects and symbols for debuggers do not."""
+    return not path.startswith(_PATHS_WITHOUT) and not path.endswith(_NAMES_WITHOUT)
 
-    Of an ELF file that has sections and none of `names` nothing is given: nearly all files of an image are such.
-    The answer is remembered with the content.
-    """
-    if "executables" not in content.memo:
+
+def executables(content: Content) -> tuple[Executable, ...]:
+    """What the file holds: nothing where it is no executable or plainly neither Go nor auditable Rust, several in a
+    fat Mach-O. The answer is remembered with the content."""
+    found: tuple[Executable, ...] | None = content.memo.get(_MEMO)
+    if found is None:
         try:
-            content.memo["executables"] = _parse(content, names)
-        except (struct.error, IndexError):
-            content.memo["executables"] = ()
-    found: tuple[Executable, ...] = content.memo["executables"]
+            found = _read(content)
+        except struct.error:  # the file ends in its own header
+            found = ()
+        content.memo[_MEMO] = found
     return found
 
 
-def _parse(content: Content, names: tuple[str, ...]) -> tuple[Executable, ...]:
+def _read(content: Content) -> tuple[Executable, ...]:
     head = content.read(0, 64)
     magic = head[:4]
     if magic == ELF_MAGIC:
-        found = _elf(content, head, names)
-    elif magic in PE_MAGICS:
+        found = _elf(content, head)
+    elif magic[:2] == b"MZ":
         found = _pe(content, head)
-    elif magic in MACHO_MAGICS:
+    elif magic in _MACHO:
         found = _macho(content, 0)
     elif magic in FAT_MAGICS:
-        return _fat(content, magic)
+        return tuple(_fat(content, head))
     else:
         return ()
     return (found,) if found else ()
 
 
-def _elf(content: Content, head: bytes, names: tuple[str, ...]) -> Executable | None:
-    is_64, order = head[4] == 2, ">" if head[5] == 2 else "<"
-    if is_64:
-        segments_at, sections_at = struct.unpack_from(order + "QQ", head, 32)
-        segment_size, segments, section_size, sections, names_index = struct.unpack_from(order + "5H", head, 54)
-    else:
-        segments_at, sections_at = struct.unpack_from(order + "II", head, 28)
-        segment_size, segments, section_size, sections, names_index = struct.unpack_from(order + "5H", head, 42)
-    layout = struct.Struct(order + ("IIQQQQIIQQ" if is_64 else "10I"))
-    parts: list[Part] = []
-    if sections_at and section_size >= layout.size and sections_at < content.size:
-        first = layout.unpack(content.read(sections_at, layout.size))
-        count = min(sections or first[5], _MAX_SECTIONS)
-        index = names_index if names_index != 0xFFFF else first[6]
-        table = content.read(sections_at, count * section_size)
-        if index * section_size + layout.size <= len(table):
-            strings = layout.unpack_from(table, index * section_size)
-            texts = content.read(strings[4], min(strings[5], _MAX_NAMES))
-            if not any(name.encode() in texts for name in names):
+def _elf(content: Content, head: bytes) -> Executable | None:
+    layout = _ELF.get(head[4:6])
+    if layout is None:
+        return None
+    kind, _, _, _, segments_at, sections_at, _, _, segment_size, segments, section_size, count, names_index = (
+        layout.header.unpack_from(head, 16)
+    )
+    if kind in (_ET_REL, _ET_CORE):
+        return None
+    sections: dict[str, Part] = {}
+    obstacle = ""
+    if sections_at:
+        try:
+            table, names = _elf_tables(
+                content, layout, sections_at, entry_size=section_size, count=count, names_index=names_index
+            )
+        except (struct.error, ValueError):
+            obstacle = "has a table of sections that is cut off or contradicts itself"
+        else:
+            if names and not _ASKED.search(names):
                 return None
-            for place in range(0, len(table) - layout.size + 1, section_size):
-                name_at, _kind, _flags, address, offset, size, *_ = layout.unpack_from(table, place)
-                end = texts.find(b"\0", name_at)
-                parts.append(Part(texts[name_at:end].decode("latin-1"), offset, size, address))
-    segment = struct.Struct(order + ("IIQQQQQQ" if is_64 else "8I"))
-    table = content.read(segments_at, min(segments, _MAX_SEGMENTS) * segment_size) if segments_at else b""
-    mapped = []
-    for place in range(0, len(table) - segment.size + 1, segment_size or segment.size):
-        fields = segment.unpack_from(table, place)
-        kind, flags = fields[0], fields[1] if is_64 else fields[6]
-        offset, address, size = (fields[2], fields[3], fields[5]) if is_64 else (fields[1], fields[2], fields[4])
-        if kind == _PT_LOAD:
-            mapped.append(Part("", offset, size, address, bool(flags & _PF_W) and not flags & _PF_X))
-    return Executable(order, 8 if is_64 else 4, tuple(parts), tuple(mapped), has_sections=bool(parts))
+            sections = _elf_sections(layout, table, names, section_size)
+    if not sections and _UPX in content.read(0, _UPX_BYTES):
+        obstacle = "is packed with UPX"
+    loaded, data = _elf_segments(content, layout, segments_at, segment_size, segments)
+    return Executable(layout.order, layout.pointer_size, sections, loaded, None if sections else data, obstacle)
+
+
+def _elf_tables(
+    content: Content, layout: _Elf, offset: int, *, entry_size: int, count: int, names_index: int
+) -> tuple[bytes, bytes]:
+    """The section table and the names, both as stored. ValueError or struct.error where they are not in the file."""
+    if not count or names_index == _SHN_XINDEX:  # extended numbering: the first section has what has no room
+        first = layout.section.unpack(content.read(offset, layout.section.size))
+        count, names_index = count or first[5], first[6] if names_index == _SHN_XINDEX else names_index
+    if not count or not names_index:
+        return b"", b""
+    if count > _MAX_SECTIONS or entry_size < layout.section.size:
+        raise ValueError
+    table = content.read(offset, count * entry_size)
+    names = layout.section.unpack_from(table, names_index * entry_size)
+    text = content.read(names[4], min(names[5], _MAX_NAMES_BYTES))
+    if len(table) < count * entry_size or not text or len(text) < names[5]:
+        raise ValueError
+    return table, text
+
+
+def _elf_sections(layout: _Elf, table: bytes, names: bytes, entry_size: int) -> dict[str, Part]:
+    found: dict[str, Part] = {}
+    for place in range(0, len(table), entry_size):
+        name_at, kind, _flags, address, offset, size, *_ = layout.section.unpack_from(table, place)
+        end = names.find(b"\0", name_at, name_at + 64)
+        if end > name_at and kind != _SHT_NOBITS:
+            found.setdefault(names[name_at:end].decode("latin-1"), Part(offset, size, address))
+    return found
+
+
+def _elf_segments(
+    content: Content, layout: _Elf, offset: int, entry_size: int, count: int
+) -> tuple[tuple[Part, ...], Part | None]:
+    """What is loaded, and the first of it that is written and not executed."""
+    if not offset or entry_size < layout.segment.size:
+        return (), None
+    table = content.read(offset, min(count, _MAX_SEGMENTS) * entry_size)
+    found: list[Part] = []
+    data: Part | None = None
+    for place in range(0, len(table) - layout.segment.size + 1, entry_size):
+        fields = layout.segment.unpack_from(table, place)
+        if fields[0] != _PT_LOAD:
+            continue
+        if layout.pointer_size == 8:
+            _, flags, start, address, _, size, *_ = fields
+        else:
+            _, start, address, _, size, _, flags, _ = fields
+        found.append(Part(start, size, address))
+        if data is None and size and flags & (_PF_W | _PF_X) == _PF_W:
+            data = found[-1]
+    return tuple(found), data
 
 
 def _pe(content: Content, head: bytes) -> Executable | None:
+    """None also for a program of DOS, which has no such header."""
     (start,) = struct.unpack_from("<I", head, 60)
-    header = content.read(start, 24 + 40)
+    header = content.read(start, 24 + 32)
     if header[:4] != b"PE\0\0":
         return None
-    sections, optional_size = struct.unpack_from("<H12xH", header, 6)
-    (kind,) = struct.unpack_from("<H", header, 24)
-    is_64 = kind == 0x20B
-    base = struct.unpack_from("<Q", header, 24 + 24)[0] if is_64 else struct.unpack_from("<I", header, 24 + 28)[0]
-    table = content.read(start + 24 + optional_size, 40 * min(sections, _MAX_SECTIONS))
-    parts = []
-    for place in range(0, len(table) - 39, 40):
-        name, memory_size, address, size, offset, flags = struct.unpack_from("<8s4I12xI", table, place)
-        text = name.rstrip(b"\0").decode("latin-1")
-        data = flags & _PE_KIND == _PE_DATA
-        parts.append(Part(text, offset, min(size, memory_size) or size, base + address, data))
-    return Executable("<", 8 if is_64 else 4, tuple(parts), tuple(parts))
+    count, optional_size = struct.unpack_from("<H12xH", header, 6)
+    wide = struct.unpack_from("<H", header, 24)[0] == _PE_32_PLUS
+    (base,) = struct.unpack_from("<Q", header, 48) if wide else struct.unpack_from("<I", header, 52)
+    table = content.read(start + 24 + optional_size, count * _PE_SECTION.size)
+    sections: dict[str, Part] = {}
+    data: Part | None = None
+    for place in range(0, len(table) - _PE_SECTION.size + 1, _PE_SECTION.size):
+        name, _memory, address, size, offset, flags = _PE_SECTION.unpack_from(table, place)
+        part = Part(offset, size, base + address)
+        sections.setdefault(name.rstrip(b"\0").decode("latin-1"), part)
+        if data is None and size and address and flags & _PE_KIND == _PE_DATA:
+            data = part
+    obstacle = "has a table of sections that is cut off" if len(table) < count * _PE_SECTION.size else ""
+    if "UPX0" in sections and _UPX in content.read(0, _UPX_BYTES):
+        obstacle = "is packed with UPX"
+    return Executable("<", 8 if wide else 4, sections, tuple(sections.values()), data, obstacle)
 
 
-def _fat(content: Content, magic: bytes) -> tuple[Executable, ...]:
-    wide = magic == FAT_MAGICS[1]
-    (count,) = struct.unpack(">I", content.read(4, 4))
+def _fat(content: Content, head: bytes) -> list[Executable]:
+    """The Mach-O files in one; what is in a slice and no Mach-O (a fat one, too) is passed over."""
+    form = struct.Struct(">8xQ16x" if head[:4] == FAT_MAGICS[1] else ">8xI8x")
+    (count,) = struct.unpack_from(">I", head, 4)
     if count > _MAX_SLICES:
-        return ()
-    size = 32 if wide else 20
-    table = content.read(8, count * size)
-    found = []
-    for place in range(0, len(table) - size + 1, size):
-        (start,) = struct.unpack_from(">8xQ" if wide else ">8xI", table, place)
-        if content.read(start, 4) in MACHO_MAGICS and (one := _macho(content, start)):
-            found.append(one)
-    return tuple(found)
+        return []
+    table = content.read(8, count * form.size)
+    starts = dict.fromkeys(
+        form.unpack_from(table, place)[0] for place in range(0, len(table) - form.size + 1, form.size)
+    )
+    return [found for start in starts if (found := _macho(content, start)) is not None]
 
 
 def _macho(content: Content, start: int) -> Executable | None:
-    """One Mach-O at `start`; its offsets count from there."""
-    order, pointer_size = MACHO_MAGICS[content.read(start, 4)]
-    count, commands_size = struct.unpack(order + "II", content.read(start + 16, 8))
-    commands = content.read(start + (32 if pointer_size == 8 else 28), min(commands_size, _MAX_COMMANDS_BYTES))
-    segment = struct.Struct(order + ("16sQQQQiiII" if pointer_size == 8 else "16sIIIIiiII"))
-    section = struct.Struct(order + ("16s16sQQI28x" if pointer_size == 8 else "16s16sIII24x"))
-    parts, mapped, place = [], [], 0
-    for _ in range(min(count, _MAX_SEGMENTS)):
-        if place + 8 > len(commands):
+    """The one that begins at `start`, from where its own offsets count; None if none does."""
+    layout = _MACHO.get(content.read(start, 4))
+    if layout is None:
+        return None
+    header = content.read(start, layout.header_size)
+    if len(header) < layout.header_size:
+        return None
+    count, commands_size = struct.unpack_from(layout.order + "II", header, 16)
+    commands = content.read(start + layout.header_size, min(commands_size, _MAX_COMMANDS_BYTES))
+    command_head = struct.Struct(layout.order + "II")
+    sections: dict[str, Part] = {}
+    segments: list[Part] = []
+    data: Part | None = None
+    place = 0
+    for _ in range(count):
+        command, size = command_head.unpack_from(commands, place) if place + 8 <= len(commands) else (0, 0)
+        if size < 8 or place + size > len(commands):
             break
-        command, size = struct.unpack_from(order + "II", commands, place)
-        if command == (_LC_SEGMENT_64 if pointer_size == 8 else _LC_SEGMENT) and size >= 8 + segment.size:
-            _, address, _, offset, length, _, protection, sections, _ = segment.unpack_from(commands, place + 8)
-            mapped.append(Part("", start + offset, length, address, protection & 7 == 3))
-            for number in range(min(sections, (size - 8 - segment.size) // section.size)):
-                fields = section.unpack_from(commands, place + 8 + segment.size + number * section.size)
-                name = fields[0].rstrip(b"\0").decode("latin-1")
-                parts.append(Part(name, start + fields[4], fields[3], fields[2]))
-        if size < 8:
-            break
+        if command == layout.segment_command and size >= layout.segment.size and len(segments) < _MAX_SEGMENTS:
+            address, _, offset, length, _, protection, number, _ = layout.segment.unpack_from(commands, place)
+            segments.append(Part(start + offset, length, address))
+            if data is None and address and length and protection == _READ_WRITE:
+                data = segments[-1]
+            for index in range(min(number, (size - layout.segment.size) // layout.section.size)):
+                name, at, length, offset = layout.section.unpack_from(
+                    commands, place + layout.segment.size + index * layout.section.size
+                )
+                sections.setdefault(name.rstrip(b"\0").decode("latin-1"), Part(start + offset, length, at))
         place += size
-    return Executable(order, pointer_size, tuple(parts), tuple(mapped))
+    else:
+        place = commands_size
+    obstacle = "" if place == commands_size else "has load commands that are cut off or contradict themselves"
+    if not sections and _UPX in content.read(start, _UPX_BYTES):
+        obstacle = "is packed with UPX"
+    return Executable(layout.order, layout.pointer_size, sections, tuple(segments), data, obstacle)
