@@ -72,9 +72,8 @@ def run_guided(target: Target, seconds: int, findings: Findings, corpus: Path) -
 
     def change(data: bytes, most: int, seed: int) -> bytes:
         head, body = target.parts(data)
-        if seed % 4 == 0:
-            return head + target.repair(mutated(random.Random(seed), body, ()))[:most]
-        return head + target.repair(atheris.Mutate(body, max(most - len(head), 1)))
+        body = mutated(random.Random(seed), body, ()) if seed % 4 == 0 else atheris.Mutate(body, most)
+        return (head + target.repair(body))[:most]
 
     flags = [
         f"-max_total_time={seconds}",

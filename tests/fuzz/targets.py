@@ -117,13 +117,16 @@ def _seeds(cataloger: Cataloger | FileCataloger, files: Iterable[Sample]) -> tup
 
 
 def _wanted_path(cataloger: Cataloger | FileCataloger, path: str, data: bytes) -> str:
-    """`path`, or a part of its end, as far as the cataloger wants it; "" where it never would."""
+    """`path`, or a part of its end, or its name in a folder of the samples, as far as the cataloger wants it; or ""."""
     magics = getattr(cataloger, "magics", frozenset())
     if magics:
         return path if data[:4] in magics and cataloger.wants(path) else ""
     parts = path.split("/")
     ends = ("/".join(parts[start:]) for start in range(len(parts)))
-    return next((end for end in ends if cataloger.wants(end)), "")
+    elsewhere: Iterable[str] = ()
+    if parts[-1] in cataloger.basenames or path.endswith(cataloger.suffixes):
+        elsewhere = (f"{known.rpartition('/')[0]}/{parts[-1]}" for known, _ in samples())
+    return next((place for place in (*ends, *elsewhere) if cataloger.wants(place)), "")
 
 
 def _check(name: str, path: str, evidence: Evidence) -> None:

@@ -90,7 +90,7 @@ _DESCRIPTION = b"Package: ggplot2\nVersion: 3.4.4\nLicense: MIT + file LICENSE\n
 _APP = b'{application, cowboy, [{description, "x"}, {vsn, "2.9.0"}, {modules, [a, b]}, {licenses, ["ISC"]}]}.\n'
 _PNP = (
     b"const RAW_RUNTIME_STATE =\n"
-    b'\'{"packageRegistryData": [["lodash", [["npm:4.17.15", {"packageLocation": "./x/"}]]]]}\';\n'
+    b'\'{"packageRegistryData": [["lodash", [["npm:4.17.15", {"packageLocation": "../a.zip/lodash/"}]]]]}\';\n'
 )
 OS_RELEASE = b'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\nID_LIKE=\'a b\'\n'
 
