@@ -62,6 +62,10 @@ _LICENSING = get_spdx_licensing()
 def image_text(report: ImageReport, *, made_at: datetime | None = None) -> str:
     """The document as text. The same image and advisories give the same bytes, unless `made_at` is given."""
     converted: dict[str, Any] = DocumentConverter().convert(spdx_document(report, made_at=made_at))  # type: ignore[no-untyped-call]
+    for package in converted["packages"]:
+        for reference in package.get("externalRefs", ()):
+            # As the specification writes it; the schema took the library's PACKAGE_MANAGER only later.
+            reference["referenceCategory"] = reference["referenceCategory"].replace("_", "-")
     return json_text(converted)
 
 

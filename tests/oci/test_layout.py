@@ -143,6 +143,15 @@ def test_an_image_is_found_by_the_whole_name_that_containerd_gives_it(tmp_path: 
     assert layout.manifest("1").digest == layout.manifest("docker.io/library/app:1").digest == image.digest
 
 
+def test_an_index_that_misnames_the_type_of_an_image_does_not_hide_it(tmp_path: Path) -> None:
+    image = sample_images.image(media_type="application/vnd.docker.distribution.manifest.v2+json")
+    write(tmp_path, {"one": image})
+    index = json.loads((tmp_path / "index.json").read_text())
+    index["manifests"][0]["mediaType"] = sample_images.OCI_MANIFEST
+    (tmp_path / "index.json").write_text(json.dumps(index))
+    assert image_resolve(OciLayout(tmp_path), "one", AMD64).manifest.digest == image.digest
+
+
 # --- in a tar
 
 

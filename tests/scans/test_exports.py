@@ -458,7 +458,13 @@ def test_the_document_describes_the_image_which_contains_the_packages() -> None:
     assert image["checksums"] == [{"algorithm": "SHA256", "checksumValue": "e" * 64}]
     assert image["externalRefs"][0]["referenceLocator"].startswith("pkg:oci/storefront@sha256:")
     assert (system["name"], system["versionInfo"]) == ("debian", "12")
-    assert django["externalRefs"][0]["referenceLocator"] == "pkg:pypi/django@3.2.0"
+    assert django["externalRefs"] == [
+        {
+            "referenceCategory": "PACKAGE-MANAGER",
+            "referenceType": "purl",
+            "referenceLocator": "pkg:pypi/django@3.2.0",
+        }
+    ]
     assert django["checksums"] == [{"algorithm": "SHA256", "checksumValue": "f" * 64}]
     assert (openssl["licenseDeclared"], openssl["licenseConcluded"]) == ("Apache-2.0", "NOASSERTION")
     assert "Built from source: openssl 3.0.11-1" in openssl["comment"]
