@@ -6,6 +6,7 @@ Whatever raises an error that may not leave, hangs, or takes too much memory is 
 import argparse
 import importlib
 import importlib.util
+import os
 import resource
 import subprocess
 import sys
@@ -50,7 +51,12 @@ def main() -> int:
     resource.setrlimit(resource.RLIMIT_AS, (_MAX_ADDRESS_SPACE, _MAX_ADDRESS_SPACE))
     findings = runs.Findings(target, options.findings)
     if engine == "atheris":
-        runs.run_guided(target, options.seconds, findings, _FOLDER / "corpus" / target.name)
+        started = time.time()
+        child = os.fork()  # libFuzzer ends its process, with the same code whatever was found
+        if not child:
+            runs.run_guided(target, options.seconds, findings, _FOLDER / "corpus" / target.name)
+        os.waitpid(child, 0)
+        return int(any(path.stat().st_mtime >= started for path in options.findings.glob(f"{target.name}-*.bin")))
     count = runs.run_for(target, options.seconds, findings, f"{target.name}:{options.seed}")
     print(f"{target.name}: {count} inputs in {options.seconds} s, {len(findings.sizes)} findings", flush=True)
     return int(bool(findings.sizes))
