@@ -45,6 +45,7 @@ SYSTEM_REF = "operating-system"
 MAX_LICENCE = 1000
 """Characters of a licence that may still be an expression; longer ones are names."""
 
+_FIRST = ("$schema", "bomFormat", "specVersion", "serialNumber", "version", "metadata", "components")
 _HASHES = {HashAlgorithm.SHA_1.value: 40, HashAlgorithm.SHA_256.value: 64, HashAlgorithm.SHA_512.value: 128}
 """Hexadecimal digits, by algorithm."""
 _SEVERITIES = {
@@ -82,7 +83,8 @@ def bom_document(report: ImageReport, *, made_at: datetime | None = None) -> dic
         document["compositions"] = [{"aggregate": "incomplete", "assemblies": [image.ref]}]
     if report.findings is not None and report.advisories:
         document["vulnerabilities"] = list(_vulnerabilities(report.findings, refs_of(listed)))
-    return document
+    # What it is comes first: readers that sniff look at the beginning only.
+    return {key: document[key] for key in (*_FIRST, *(key for key in document if key not in _FIRST))}
 
 
 def _frame(report: ImageReport, image: ImageIdentity, made_at: datetime | None) -> dict[str, Any]:
