@@ -55,12 +55,13 @@ def _text(value):
     return (value if isinstance(value, bytes) else value.encode()) + b"\0"
 
 
-def sqlite(folder: Path, blobs, *, log=(), table="Packages"):
+def sqlite(folder: Path, blobs, *, log=(), table="Packages", page_size=1024, encoding="UTF-8"):
     """Bytes of a database by the real SQLite, and those of the write-ahead log that holds `log` besides."""
     path = folder / "rpmdb.sqlite"
     path.unlink(missing_ok=True)
     connection = sqlite3.connect(path)
-    connection.execute("PRAGMA page_size=1024")
+    connection.execute(f"PRAGMA page_size={page_size}")
+    connection.execute(f"PRAGMA encoding='{encoding}'")
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"CREATE TABLE {table} (hnum INTEGER PRIMARY KEY AUTOINCREMENT, blob BLOB NOT NULL)")
     connection.execute("CREATE TABLE Name (key TEXT, hnum INTEGER)")
@@ -125,4 +126,5 @@ def bdb(blobs, *, order="<", page_size=512, overflow=None):
     struct.pack_into(f"{order}III", meta, 12, 0x00061561, 9, page_size)
     meta[25] = 8
     struct.pack_into(f"{order}I", meta, 32, len(pages))
+    struct.pack_into(f"{order}I", meta, 88, len(blobs) + 1)
     return bytes(meta).ljust(page_size, b"\0") + b"".join(pages)

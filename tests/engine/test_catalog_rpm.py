@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+import sqlite3
 import struct
 import subprocess
 
@@ -21,6 +22,7 @@ CATALOGER = RpmCataloger()
 PATH = "var/lib/rpm/Packages"
 LARGE = header("large", files=[("/usr/lib/very/long/folder/", f"file-{number}.txt") for number in range(300)])
 TWO = [header("one", epoch=2), header("two")]
+_DB_LOAD = shutil.which("db5.3_load") or shutil.which("db_load")
 
 
 def read(data: bytes, wal: bytes | None = None) -> Evidence:
@@ -103,6 +105,7 @@ def test_all_that_a_header_says_is_kept():
         ("perl-5.26.3-419.el8.src.rpm", ("perl", "5.26.3-419.el8")),
         ("hello-1.0-1.el9.src.rpm", ("hello", "4:1.0-1.el9")),
         ("a-b-c-1.0-1.el9.nosrc.rpm", ("a-b-c", "4:1.0-1.el9")),
+        ("python3-3.9.9-24.oe2203sp2.x86_64.rpm", ("python3", "3.9.9-24.oe2203sp2")),
         ("(none)", ("hello", "4:1.0-1.el9")),
         ("nonsense", ("hello", "4:1.0-1.el9")),
     ],
@@ -122,6 +125,11 @@ def test_the_source_has_its_own_version(source, expected):
         ("Remi Collet", "1.el7.remi", True),
         ("Amazon Linux", "1.amzn2023", False),
         ("", "1.amzn2", False),
+        ("", "1", True),
+        ("Fedora Project", "3.module_el8+10+abc", True),
+        ("http://openeuler.org", "1.oe2203", False),
+        ("Amazon.com", "1.amzn1", False),
+        ("Microsoft Corporation", "1.azl3", False),
         ("SUSE LLC <https://www.suse.com/>", "1", False),
         ("NodeSource", "1nodesource", True),
     ],
@@ -280,8 +288,11 @@ def test_any_change_of_bytes_gives_evidence_or_a_catalog_error(data, tmp_path_fa
         assert isinstance(read(bytes(changed)), Evidence)
 
 
-@pytest.mark.skipif(not shutil.which("rpmbuild"), reason="no rpmbuild: Debian's package rpm brings it")
-def test_a_database_of_the_real_rpm_is_read(tmp_path):
+@pytest.fixture
+def rpm(tmp_path):
+    """Packages by the real rpmbuild, and the command that the real rpm installs them with."""
+    if not shutil.which("rpmbuild"):
+        pytest.skip("no rpmbuild: Debian's package rpm brings it")
     (tmp_path / "x.spec").write_text(
         "Name: probe\nEpoch: 3\nVersion: 1.2\nRelease: 4\nSummary: x\nLicense: MIT\nBuildArch: noarch\nVendor: Probe\n"
         "%description\nx\n%install\nmkdir -p %{buildroot}/usr/bin; touch %{buildroot}/usr/bin/probe\n"
@@ -289,12 +300,16 @@ def test_a_database_of_the_real_rpm_is_read(tmp_path):
     )
     run = ["rpmbuild", "-bb", "--quiet", "--define", f"_topdir {tmp_path}/top", "x.spec"]
     subprocess.run(run, cwd=tmp_path, check=True, capture_output=True)
-    root = tmp_path / "root"
     packages = sorted(map(str, tmp_path.glob("top/RPMS/noarch/*.rpm")))
-    rpm = ["rpm", "--root", str(root), "--dbpath", "/var/lib/rpm"]
-    subprocess.run([*rpm, "-i", "--justdb", "--nodeps", "--noscripts", *packages], check=True, capture_output=True)
+    command = ["rpm", "--root", str(tmp_path / "root"), "--dbpath", "/var/lib/rpm"]
+    return packages, [*command, "-i", "--justdb", "--nodeps", "--noscripts"]
 
-    evidence = read((root / "var/lib/rpm/rpmdb.sqlite").read_bytes())
+
+def test_a_database_of_the_real_rpm_is_read(rpm, tmp_path):
+    packages, install = rpm
+    subprocess.run([*install, *packages], check=True, capture_output=True)
+
+    evidence = read((tmp_path / "root/var/lib/rpm/rpmdb.sqlite").read_bytes())
 
     rows = sorted((p.name, p.version, p.source_name, p.source_version, p.vendor) for p in evidence.packages)
     assert rows == [
@@ -302,6 +317,40 @@ def test_a_database_of_the_real_rpm_is_read(tmp_path):
         ("probe-libs", "3:9-4", "probe", "1.2-4", "Probe"),
     ]
     assert ("usr/bin/probe", "probe") in evidence.owned
+    assert evidence.error == ""
+
+
+def test_what_the_real_rpm_left_in_its_log_is_read(rpm, tmp_path):
+    (first, second), install = rpm
+    subprocess.run([*install, first], check=True, capture_output=True)
+    database = tmp_path / "root/var/lib/rpm/rpmdb.sqlite"
+    with contextlib.closing(sqlite3.connect(database)) as reader:  # so that rpm cannot empty its log when it ends
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM Packages").fetchall()
+        subprocess.run([*install, second], check=True, capture_output=True)
+        main, wal = database.read_bytes(), database.with_name("rpmdb.sqlite-wal").read_bytes()
+
+    assert names(read(main)) == ["probe"]
+    assert names(read(main, wal)) == ["probe", "probe-libs"]
+    assert read(main, wal).error == ""
+
+
+@pytest.mark.skipif(not _DB_LOAD, reason="no db_load: Debian's package db5.3-util brings it")
+@pytest.mark.parametrize("order", [1234, 4321])
+@pytest.mark.parametrize("page_size", [512, 4096, 65536])
+def test_a_hash_file_of_the_real_berkeley_db_is_read(tmp_path, order, page_size):
+    blobs = [header(f"p{number}", files=[("/usr/lib/x/", f"f{n}") for n in range(number)]) for number in range(80)]
+    records = [(b"\0\0\0\0", struct.pack("<I", len(blobs)))]
+    records += [(struct.pack("<I", number), blob) for number, blob in enumerate(blobs, start=1)]
+    dump = f"VERSION=3\nformat=bytevalue\ntype=hash\ndb_pagesize={page_size}\ndb_lorder={order}\nHEADER=END\n"
+    dump += "".join(f" {key.hex()}\n {value.hex()}\n" for key, value in records) + "DATA=END\n"
+    file = tmp_path / "Packages"
+    subprocess.run([_DB_LOAD, str(file)], input=dump, text=True, check=True, capture_output=True)
+
+    evidence = read(file.read_bytes())
+
+    assert sorted(names(evidence)) == sorted(f"p{number}" for number in range(80))
+    assert evidence.error == ""
 
 
 @pytest.mark.parametrize(
@@ -337,9 +386,27 @@ def test_azure_linux_distroless_images_list_their_packages():
     ]
 
 
-def test_a_line_of_another_form_is_named_and_a_file_of_such_is_an_error():
+@pytest.mark.parametrize(
+    ("epoch", "number", "expected"),
+    [("(none)", "0", "5.1.8-1.cm2"), ("1", "1", "1:5.1.8-1.cm2"), ("2", "(none)", "2:5.1.8-1.cm2")],
+)
+def test_the_epoch_of_a_line_is_its_number(epoch, number, expected):
+    line = LINE.replace("(none)", epoch).replace("\t0\t", f"\t{number}\t")
+
+    (package,) = RpmManifestCataloger().parse("m", line.encode()).packages
+
+    assert package.version == expected
+
+
+@pytest.mark.parametrize("bad", ["nonsense", LINE.replace("\t0\t", "\t\u0661\t"), LINE.replace("bash", "")])
+def test_a_line_of_another_form_is_named_and_a_file_of_such_is_an_error(bad):
     cataloger = RpmManifestCataloger()
 
-    assert "line 2 is not understood" in cataloger.parse("m", f"{LINE}\nnonsense\n".encode()).error
-    with pytest.raises(CatalogError):
-        cataloger.parse("m", b"nonsense\n")
+    assert "line 2 is not understood" in cataloger.parse("m", f"{LINE}\n{bad}\n".encode()).error
+    with pytest.raises(CatalogError, match="not a list"):
+        cataloger.parse("m", f"{bad}\n".encode())
+
+
+def test_an_empty_list_is_not_a_system_without_packages():
+    with pytest.raises(CatalogError, match="lists no package"):
+        RpmManifestCataloger().parse("m", b"\n")

@@ -1,7 +1,8 @@
 """Rows of one table of a SQLite file, read page by page; no SQL is run. Reference B4.4; sqlite.org/fileformat2.html.
 
 SQLite itself would take the whole file into memory and run what a hostile schema asks for (views, triggers). A
-write-ahead log is applied as far as its checksums hold and it ends with a commit.
+write-ahead log is applied as far as its checksums hold and it ends with a commit. Every page is used once at most, so
+that hostile pages cannot cost more than the file's own size.
 """
 
 import struct
@@ -16,10 +17,18 @@ Value = bytes | str | int | float | None
 _INTERIOR, _LEAF = 0x05, 0x0D
 _MAX_DEPTH = 20
 _MAX_COLUMNS = 100
+_MAX_TABLES = 10_000
+_MAX_LOOPS = 100
 _CHECK_EVERY = 256
 _INTEGER_BYTES = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}
 _WAL_HEADER, _WAL_FRAME = 32, 24
 _WAL_MAGICS = {0x377F0682: "<", 0x377F0683: ">"}
+_WAL_FORMAT = 3_007_000
+_ENCODINGS = {0: "utf-8", 1: "utf-8", 2: "utf-16-le", 3: "utf-16-be"}
+
+
+class _LoopError(CatalogError):
+    """A page that was used before: the file is hostile or damaged."""
 
 
 class SqliteFile:
@@ -34,32 +43,51 @@ class SqliteFile:
         self._usable = self._page_size - header[20]
         if self._page_size < 512 or self._page_size & (self._page_size - 1) or self._usable < 480:
             raise CatalogError(f"Its page size of {stated} bytes cannot be.")
+        encoding = _ENCODINGS.get(int.from_bytes(header[56:60], "big"))
+        if encoding is None:
+            raise CatalogError("Its text is in an encoding that SQLite does not have.")
+        self._encoding = encoding
         self._content = content
         self._deadline = deadline
         self._pages = content.size // self._page_size
+        self._used: set[int] = set()
         self._newer: dict[int, int] = {}  # page → its place in the log
         self._wal = wal
         self.notes: list[str] = []
         if wal is not None and wal.size:
             self._replay(wal)
-        self._read = 0
+        # As SQLite does, the stated number of pages counts only where the version that it is valid for is the file's.
+        stated_pages = int.from_bytes(header[28:32], "big") if header[24:28] == header[92:96] else 0
+        if stated_pages > self._pages and not self._newer:
+            self.notes.append("the file is shorter than its first page says")
 
     def rows(self, table: str) -> Iterator[tuple[Value, ...] | str]:
         """The columns of each row, or a sentence on one that cannot be read. Raises CatalogError without the table."""
         yield from self.notes
-        for row in self._rows(1):
+        for number, row in enumerate(self._rows(1)):
+            if number > _MAX_TABLES:
+                raise CatalogError(f"It has more than {_MAX_TABLES} tables and indexes.")
             if isinstance(row, str):
                 yield row
-            elif len(row) >= 4 and row[0] == b"table" and row[1] == table.encode() and isinstance(row[3], int):
-                if row[3] < 1:
+            elif len(row) >= 4 and self._is(row[0], "table") and self._is(row[1], table):
+                if not isinstance(row[3], int) or row[3] < 1:
                     raise CatalogError(f"Its {table} is no real table.")
                 yield from self._rows(row[3])
                 return
         raise CatalogError(f"It is a SQLite file without a table {table}.")
 
+    def _is(self, value: Value, word: str) -> bool:
+        """Whether the text `value` is `word`; names of tables know no case."""
+        if not isinstance(value, bytes) or len(value) > 2 * len(word):
+            return False
+        return value.decode(self._encoding, "replace").lower() == word.lower()
+
     def _page(self, number: int) -> bytes:
-        self._read += 1
-        if self._read % _CHECK_EVERY == 0:
+        """Raises CatalogError for a page that is not there or that was used already."""
+        if number in self._used:
+            raise _LoopError(f"page {number} is part of a loop")
+        self._used.add(number)
+        if len(self._used) % _CHECK_EVERY == 0:
             self._deadline.check()
         if self._wal is not None and number in self._newer:
             return self._wal.read(self._newer[number], self._page_size)
@@ -68,24 +96,30 @@ class SqliteFile:
         return self._content.read((number - 1) * self._page_size, self._page_size)
 
     def _rows(self, root: int) -> Iterator[tuple[Value, ...] | str]:
-        """A table's rows in the order of its tree; each page is visited once."""
-        seen: set[int] = set()
-        pending = [(root, 0)]
+        """A table's rows in the order of its tree."""
+        pending, loops = [(root, 0)], 0
         while pending:
             number, depth = pending.pop()
-            if number in seen or depth > _MAX_DEPTH:
-                yield f"page {number} is part of a loop"
-                continue
-            seen.add(number)
             try:
+                if depth > _MAX_DEPTH:
+                    raise _LoopError(f"page {number} is too deep in its tree")
                 children, cells, page = self._node(number)
             except CatalogError as error:
+                loops += isinstance(error, _LoopError)
+                if loops > _MAX_LOOPS:
+                    raise CatalogError("Its pages lead to one another in loops.") from error
                 yield error.message
                 continue
             pending += [(child, depth + 1) for child in reversed(children)]
+            room = len(page)
             for cell in cells:
                 try:
-                    yield _record(self._payload(page, cell))
+                    payload, inline = self._payload(page, cell)
+                    room -= inline
+                    if room < 0:
+                        yield f"rows of page {number} overlap"
+                        break
+                    yield _record(payload)
                 except (CatalogError, struct.error, IndexError) as error:
                     yield error.message if isinstance(error, CatalogError) else f"a row of page {number} is broken"
 
@@ -105,38 +139,38 @@ class SqliteFile:
         children = [int.from_bytes(page[cell : cell + 4], "big") for cell in cells]
         return [*children, int.from_bytes(page[start + 8 : start + 12], "big")], (), page
 
-    def _payload(self, page: bytes, cell: int) -> bytes:
-        """A leaf cell's record, with what of it is on overflow pages. Raises CatalogError."""
+    def _payload(self, page: bytes, cell: int) -> tuple[bytes, int]:
+        """A leaf cell's record, with what of it is on overflow pages, and its bytes on the page itself.
+
+        Raises CatalogError, IndexError, struct.error.
+        """
         length, position = _varint(page, cell)
         _rowid, position = _varint(page, position)
         if length > min(MAX_HEADER_BYTES, self._content.size + (self._wal.size if self._wal else 0)):
             raise CatalogError(f"a row states a length of {length} bytes, more than the file has")
         usable = self._usable
         if length <= usable - 35:
-            return page[position : position + length]
+            return page[position : position + length], length
         least = (usable - 12) * 32 // 255 - 23
         local = least + (length - least) % (usable - 4)
         local = local if local <= usable - 35 else least
         parts = [page[position : position + local]]
         have = local
         (number,) = struct.unpack_from(">I", page, position + local)
-        seen: set[int] = set()
         while have < length:
-            if number in seen or not number:
-                raise CatalogError("a row's chain of pages is broken")
-            seen.add(number)
             overflow = self._page(number)
             piece = overflow[4 : min(usable, 4 + length - have)]
             number = int.from_bytes(overflow[:4], "big")
             have += len(piece)
             parts.append(piece)
-        return b"".join(parts)
+        return b"".join(parts), local
 
     def _replay(self, wal: Content) -> None:
         """Finds the newest version of each page in the log, up to its last commit."""
         header = wal.read(0, _WAL_HEADER)
         order = _WAL_MAGICS.get(int.from_bytes(header[:4], "big"), "") if len(header) == _WAL_HEADER else ""
-        if not order or int.from_bytes(header[8:12], "big") != self._page_size:
+        form, page_size = struct.unpack_from(">II", header, 4) if order else (0, 0)
+        if (form, page_size) != (_WAL_FORMAT, self._page_size):
             self.notes.append("the write-ahead log beside it cannot be read")
             return
         salts = header[16:24]
@@ -145,23 +179,22 @@ class SqliteFile:
             self.notes.append("the write-ahead log beside it has a wrong checksum")
             return
         pending: dict[int, int] = {}
-        place = _WAL_HEADER
-        while True:
+        for place in range(_WAL_HEADER, wal.size, _WAL_FRAME + self._page_size):
             self._deadline.check()
             frame = wal.read(place, _WAL_FRAME)
             page = wal.read(place + _WAL_FRAME, self._page_size)
-            if len(frame) < _WAL_FRAME or len(page) < self._page_size or frame[8:16] != salts:
+            whole = len(page) == self._page_size
+            if whole and frame[8:16] != salts:
+                return  # what is left of an older log that this one is being written over
+            sums = _checksum(order, page, _checksum(order, frame[:8], sums)) if whole else sums
+            if not whole or sums != struct.unpack_from(">II", frame, 16):
+                self.notes.append("the write-ahead log beside it is damaged and was read up to there")
                 return
-            sums = _checksum(order, page, _checksum(order, frame[:8], sums))
-            number, committed, *stated = struct.unpack(">II8xII", frame)
-            if tuple(stated) != sums:
-                return
+            number, committed = struct.unpack_from(">II", frame)
             pending[number] = place + _WAL_FRAME
             if committed:
                 self._newer |= pending
-                self._pages = max(self._pages, committed)
                 pending = {}
-            place += _WAL_FRAME + self._page_size
 
 
 def _checksum(order: str, data: bytes, sums: tuple[int, int]) -> tuple[int, int]:
