@@ -18,7 +18,9 @@ _DEVELOPMENT = "(devel)"
 _COMMAND_LINE = "command-line-arguments"
 """The main package's path where files were named rather than a package."""
 
-_GO_VERSION = re.compile(r"go(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?(?:(alpha|beta|rc)(\d{1,9}))?(.*)", re.DOTALL)
+_GO_VERSION = re.compile(
+    r"go(\d{1,9})(?:\.(\d{1,9}))?(?:\.(\d{1,9}))?(?:(alpha|beta|rc)(\d{1,9}))?(?!\.?\d)(.*)", re.ASCII | re.DOTALL
+)
 _PSEUDO = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+-(?:[0-9A-Za-z.-]*\.)?[0-9]{14}-[0-9a-f]{12}(?:\+.*)?")
 """A version made of a commit (Go Modules Reference, "Pseudo-versions")."""
 _FLAG = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")

@@ -65,7 +65,7 @@ def build_info_read(content: Content, executable: Executable, deadline: Deadline
     say of which Go."""
     named = next((executable.sections[name] for name in GO_SECTIONS if name in executable.sections), None)
     region = named or executable.data
-    if region is None or not region.size:
+    if region is None:
         return None
     place = _find(content, region, deadline)
     if place is None and named is None:
