@@ -98,6 +98,13 @@ def test_a_wiped_hash_page_is_missed():
     assert "speaks of 3 records, and 2 are there" in evidence.error
 
 
+def test_hash_pages_that_the_first_page_does_not_count_are_named():
+    data = changed(changed(bdb(TWO), "<I", 32, 0), "<I", 88, 0)
+
+    with pytest.raises(CatalogError, match="beyond the last"):
+        read(data)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -161,9 +168,22 @@ def test_a_cut_log_counts_to_its_last_commit_and_says_so(tmp_path, cut):
     assert "log beside it is damaged" in evidence.error
 
 
+def test_a_frame_of_another_log_among_those_of_this_one_is_damage(tmp_path):
+    data, wal = sqlite(tmp_path, TWO, log=[header("three"), header("four")])
+    frame = 24 + 1024
+    place = len(wal) - 2 * frame
+
+    evidence = read(data, changed(wal, ">I", place + 8, 7))
+
+    assert names(evidence) == ["one", "two", "three"]
+    assert "log beside it is damaged" in evidence.error
+
+
 def test_frames_of_an_older_log_behind_the_new_ones_say_nothing(tmp_path):
     data, wal = sqlite(tmp_path, TWO, log=[header("three")])
-    older = changed(wal[32:], ">II", 8, 7, 7)
+    older = wal[32:]
+    for place in range(0, len(older), 24 + 1024):
+        older = changed(older, ">II", place + 8, 7, 7)
 
     evidence = read(data, wal + older)
 
@@ -174,7 +194,22 @@ def test_frames_of_an_older_log_behind_the_new_ones_say_nothing(tmp_path):
 def test_changes_that_were_not_committed_do_not_count(tmp_path):
     data, _ = sqlite(tmp_path, TWO)
 
-    assert names(read(data, log(data, (2, 0, bytes(1024))))) == ["one", "two"]
+    evidence = read(data, log(data, (2, 0, bytes(1024))))
+
+    assert names(evidence) == ["one", "two"]
+    assert evidence.error == ""
+
+
+def test_what_a_transaction_left_that_was_rolled_back_says_nothing(tmp_path):
+    data, wal = sqlite(tmp_path, TWO, log=[header("three")])
+    waste = log(data, (2, 0, bytes(1024)), (3, 0, bytes(1024)))[32:]
+    for place in range(0, len(waste), 24 + 1024):
+        waste = waste[: place + 8] + wal[16:24] + waste[place + 16 :]
+
+    evidence = read(data, wal + waste)
+
+    assert names(evidence) == ["one", "two", "three"]
+    assert evidence.error == ""
 
 
 @pytest.mark.parametrize("change", [{"form": 1}, {}])

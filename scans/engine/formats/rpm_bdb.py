@@ -47,6 +47,7 @@ class _File:
             raise CatalogError("Its first page is of another kind than a hash database has.")
         self.pages = min(content.size // self.page_size, self.last_page + 1)
         self.truncated = self.pages <= self.last_page
+        self.all_pages = content.size // self.page_size
         self._used = bytearray(self.pages)
         self._reads = 0
         self._deadline = deadline
@@ -127,5 +128,7 @@ def bdb_blobs(content: Content, deadline: Deadline, order: str) -> Iterator[byte
                 yield file.value(value)
             except CatalogError as error:
                 yield error.message
+    if any(file.page(number)[25] in _HASH_PAGES for number in range(file.pages, file.all_pages)):
+        yield "it has pages of records beyond the last that its first page speaks of"
     if not broken and found < file.stated - file.stated // 16:
         yield f"its first page speaks of {file.stated} records, and {found} are there"

@@ -183,18 +183,28 @@ class SqliteFile:
             self._deadline.check()
             frame = wal.read(place, _WAL_FRAME)
             page = wal.read(place + _WAL_FRAME, self._page_size)
-            whole = len(page) == self._page_size
-            if whole and frame[8:16] != salts:
-                return  # what is left of an older log that this one is being written over
-            sums = _checksum(order, page, _checksum(order, frame[:8], sums)) if whole else sums
-            if not whole or sums != struct.unpack_from(">II", frame, 16):
-                self.notes.append("the write-ahead log beside it is damaged and was read up to there")
+            valid = len(page) == self._page_size and frame[8:16] == salts
+            if valid:
+                sums = _checksum(order, page, _checksum(order, frame[:8], sums))
+                valid = sums == struct.unpack_from(">II", frame, 16)
+            if not valid:
+                if self._is_commit_lost(wal, place, salts):
+                    self.notes.append("the write-ahead log beside it is damaged and was read up to there")
                 return
             number, committed = struct.unpack_from(">II", frame)
             pending[number] = place + _WAL_FRAME
             if committed:
                 self._newer |= pending
                 pending = {}
+
+    def _is_commit_lost(self, wal: Content, start: int, salts: bytes) -> bool:
+        """Whether the frames from `start` on, which do not hold, were more than waste.
+
+        An older log's frames have other salts, and what a transaction wrote before it was rolled back has no commit.
+        """
+        step = _WAL_FRAME + self._page_size
+        heads = (wal.read(place, 16) for place in range(start, wal.size, step))
+        return (wal.size - start) % step != 0 or any(head[8:] == salts and head[4:8] != bytes(4) for head in heads)
 
 
 def _checksum(order: str, data: bytes, sums: tuple[int, int]) -> tuple[int, int]:
