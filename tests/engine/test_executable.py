@@ -131,6 +131,21 @@ def test_a_fat_file_in_a_fat_file_is_passed_over():
     assert executables(MemoryContent(fat(fat(macho({"a": b"x"}))))) == ()
 
 
+def test_of_a_fat_file_for_more_machines_than_there_are_the_first_are_read_and_the_others_said():
+    found = executables(MemoryContent(fat(*[macho({"a": b"x"})] * 40)))
+
+    assert [list(one.sections) for one in found] == [["a"]] * 8 + [[]]
+    assert [one.obstacle for one in found] == [""] * 8 + ["is for more machines than are looked at"]
+
+
+@pytest.mark.parametrize("kind", [0, 1, 4, 10, 99, HUGE])
+def test_what_is_no_program_or_library_by_its_kind_is_no_mach_o(kind):
+    data = bytearray(macho({"a": b"x"}))
+    struct.pack_into("<I", data, 12, kind)
+
+    assert executables(MemoryContent(bytes(data))) == ()
+
+
 @pytest.mark.parametrize("major", [45, 52, 65])
 def test_a_java_class_file_is_no_fat_mach_o(major):
     data = b"\xca\xfe\xba\xbe" + struct.pack(">HH", 0, major) + bytes(5000)
@@ -171,9 +186,10 @@ def test_a_section_table_that_contradicts_itself_is_an_obstacle(change, at):
     assert found.data is not None
 
 
-def test_a_section_table_of_no_entries_is_none():
+@pytest.mark.parametrize("numbers", [(64, 0, 0xFFFF), (0, 0, 0), (0, 3, 0), (0, 0, 0xFFFF), (64, 3, 0)])
+def test_a_section_table_without_entries_or_without_names_is_none(numbers):
     data = bytearray(elf({".dep-v0": b"x"}))
-    struct.pack_into("<HH", data, 60, 0, 0xFFFF)
+    struct.pack_into("<HHH", data, 58, *numbers)
     found = _one(bytes(data))
 
     assert (found.sections, found.obstacle) == ({}, "")

@@ -26,7 +26,6 @@ _PSEUDO = re.compile(r"v[0-9]+\.[0-9]+\.[0-9]+-(?:[0-9A-Za-z.-]*\.)?[0-9]{14}-[0
 _FLAG = re.compile(r"'[^']*'|\"[^\"]*\"|\S+")
 _SETS = re.compile(r"--?X[= ]")
 _VERSION_VARIABLE = re.compile(r".*[vV]ersion|.*VERSION|ver|.*Ver|.*VER|.*_ver")
-_GO_VARIABLE = re.compile(r"go(?:lang)?_?ver(?:sion)?", re.IGNORECASE)
 _RELEASE = re.compile(r"v?(\d{1,9}\.\d{1,9})(\.\d{1,9})?(-[0-9A-Za-z.-]{1,64})?(\+[0-9A-Za-z.-]{1,64})?", re.ASCII)
 
 
@@ -153,8 +152,8 @@ def _published(version: str) -> str:
 
 def _version_of_flags(flags: str, module: str) -> str:
     """The version that the linker wrote into a variable (`-X importpath.name=value`, cmd/link): of one in the module
-    itself, else of package main, else of any; "" where those name several."""
-    own, main, other = set[str](), set[str](), set[str]()
+    itself, else of package main; "" where those name several. What other modules are told is not the program's."""
+    own, main = set[str](), set[str]()
     arguments = iter([flag.strip("'\"") for flag in _FLAG.findall(flags)])
     for argument in arguments:
         start = _SETS.match(argument)
@@ -163,11 +162,13 @@ def _version_of_flags(flags: str, module: str) -> str:
         variable, _, value = (argument[start.end() :] if start else next(arguments, "")).partition("=")
         package, _, name = variable.rpartition(".")
         release = _RELEASE.fullmatch(value.strip("'\""))
-        if release and _VERSION_VARIABLE.fullmatch(name) and not _GO_VARIABLE.fullmatch(name):
-            inside = package == module or package.startswith(f"{module}/")
+        if release and _VERSION_VARIABLE.fullmatch(name):
             version = f"v{release[1]}{release[2] or '.0'}{release[3] or ''}{release[4] or ''}"
-            (own if inside else main if package == "main" else other).add(version)
-    for candidates in (own, main, other):
+            if package == module or package.startswith(f"{module}/"):
+                own.add(version)
+            elif package == "main":
+                main.add(version)
+    for candidates in (own, main):
         if candidates:
             return candidates.pop() if len(candidates) == 1 else ""
     return ""

@@ -31,6 +31,8 @@ _MAX_NAMES_BYTES = 1 << 20
 _MAX_COMMANDS_BYTES = 1 << 20
 _MAX_SLICES = 44
 """A Java class file begins like a fat Mach-O and has its version (at least 45) where that one has the count."""
+_MAX_READ_SLICES = 8
+"""Apple has had six kinds of machine; each slice read may cost what a file of its own does."""
 
 _ET_REL, _ET_CORE = 1, 4
 _SHT_NOBITS = 8
@@ -41,6 +43,8 @@ _PE_KIND, _PE_DATA = 0xE00000E0, 0xC0000040
 """IMAGE_SCN_MEM_* and IMAGE_SCN_CNT_*; and of them initialised data that is read and written."""
 _PE_SECTION = struct.Struct("<8s4I12xI")
 _LC_SEGMENT, _LC_SEGMENT_64 = 0x1, 0x19
+_MH_PROGRAMS = frozenset({2, 3, 5, 6, 7, 8, 11, 12})
+"""File types that run or are loaded: no objects (1), core dumps (4) and debugging symbols (10)."""
 _READ_WRITE = 3
 _UPX, _UPX_BYTES = b"UPX!", 4096
 
@@ -174,7 +178,7 @@ def _elf(content: Content, head: bytes) -> Executable | None:
         else:
             if names and not _ASKED.search(names):
                 return None
-            sections = _elf_sections(layout, table, names, section_size)
+            sections = _elf_sections(layout, table, names, section_size) if names else {}
     if not sections and _UPX in content.read(0, _UPX_BYTES):
         obstacle = "is packed with UPX"
     loaded, data = _elf_segments(content, layout, segments_at, segment_size, segments)
@@ -267,7 +271,15 @@ def _fat(content: Content, head: bytes) -> list[Executable]:
     starts = dict.fromkeys(
         form.unpack_from(table, place)[0] for place in range(0, len(table) - form.size + 1, form.size)
     )
-    return [found for start in starts if (found := _macho(content, start)) is not None]
+    found: list[Executable] = []
+    for start in starts:
+        one = _macho(content, start) if len(found) < _MAX_READ_SLICES else None
+        if one is not None:
+            found.append(one)
+        elif len(found) == _MAX_READ_SLICES:
+            found.append(Executable("<", 8, obstacle="is for more machines than are looked at"))
+            break
+    return found
 
 
 def _macho(content: Content, start: int) -> Executable | None:
@@ -278,7 +290,9 @@ def _macho(content: Content, start: int) -> Executable | None:
     header = content.read(start, layout.header_size)
     if len(header) < layout.header_size:
         return None
-    count, commands_size = struct.unpack_from(layout.order + "II", header, 16)
+    kind, count, commands_size = struct.unpack_from(layout.order + "III", header, 12)
+    if kind not in _MH_PROGRAMS:
+        return None
     commands = content.read(start + layout.header_size, min(commands_size, _MAX_COMMANDS_BYTES))
     command_head = struct.Struct(layout.order + "II")
     sections: dict[str, Part] = {}
