@@ -25,6 +25,13 @@ SAMPLE_PATHS = {
     "python": "usr/lib/python3/dist-packages/pip-23.0.1.dist-info/METADATA",
     "npm": "srv/node_modules/lodash/package.json",
     "conda": "opt/conda/conda-meta/numpy-1.26.4-py311h64a7726_0.json",
+    "ruby": "usr/lib/ruby/gems/3.1.0/specifications/rake-13.0.6.gemspec",
+    "php": "srv/vendor/composer/installed.json",
+    "dotnet": "app/App.deps.json",
+    "bitnami": "opt/bitnami/redis/.spdx-redis.spdx",
+    "beam": "srv/lib/plug-1.0/ebin/plug.app",
+    "r": "usr/lib/R/library/rlang/DESCRIPTION",
+    "jdk": "opt/java/openjdk/release",
     "rpm-manifest": "var/lib/rpmmanifest/container-manifest-2",
 }
 BY_NAME = {cataloger.name: cataloger for cataloger in CATALOGERS}

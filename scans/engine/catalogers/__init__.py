@@ -2,16 +2,23 @@
 
 from scans.engine.catalogers.apk import ApkCataloger
 from scans.engine.catalogers.base import Cataloger, FileCataloger
+from scans.engine.catalogers.beam import BeamCataloger
+from scans.engine.catalogers.bitnami import BitnamiCataloger
 from scans.engine.catalogers.conda import CondaCataloger
+from scans.engine.catalogers.dotnet import DotnetCataloger
 from scans.engine.catalogers.dpkg import DpkgCataloger
 from scans.engine.catalogers.dpkg_files import DpkgFilesCataloger
 from scans.engine.catalogers.go import GoCataloger
 from scans.engine.catalogers.java import JavaCataloger
+from scans.engine.catalogers.jdk import JdkCataloger
 from scans.engine.catalogers.npm import NpmCataloger
 from scans.engine.catalogers.os_release import OsReleaseCataloger
+from scans.engine.catalogers.php import PhpCataloger
 from scans.engine.catalogers.python import PythonCataloger
+from scans.engine.catalogers.r import RCataloger
 from scans.engine.catalogers.rpm import RpmCataloger
 from scans.engine.catalogers.rpm_manifest import RpmManifestCataloger
+from scans.engine.catalogers.ruby import RubyCataloger
 from scans.engine.catalogers.rust import RustCataloger
 from scans.engine.catalogers.wheel import WheelCataloger
 
@@ -23,6 +30,13 @@ CATALOGERS: tuple[Cataloger, ...] = (
     RpmManifestCataloger(),
     PythonCataloger(),
     CondaCataloger(),
+    RubyCataloger(),
+    RCataloger(),
+    PhpCataloger(),
+    JdkCataloger(),
+    DotnetCataloger(),
+    BitnamiCataloger(),
+    BeamCataloger(),
     NpmCataloger(),
 )
 
