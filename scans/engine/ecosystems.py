@@ -5,7 +5,7 @@ not covered; nothing is ever treated as its parent distribution because of ID_LI
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from scans.engine.model import Distribution, Package
@@ -32,11 +32,31 @@ class LookupKey:
     scheme: str
 
 
-LANGUAGES: dict[str, tuple[str, str]] = {"pypi": ("PyPI", "pep440"), "npm": ("npm", "npm")}
+LANGUAGES: dict[str, tuple[str, str]] = {
+    "pypi": ("PyPI", "pep440"),
+    "npm": ("npm", "npm"),
+    "golang": ("Go", "semver"),
+    "cargo": ("crates.io", "semver"),
+}
 """purl type → (OSV ecosystem, scheme)."""
 
 OS_TYPES: dict[str, str] = {"deb": "dpkg", "apk": "apk"}
 """purl type → scheme."""
+
+UNORDERED = {
+    "gem": "RubyGems",
+    "maven": "Maven",
+    "composer": "Packagist",
+    "nuget": "NuGet",
+    "hex": "Hex",
+    "cran": "CRAN",
+    "bioconductor": "Bioconductor",
+    "bitnami": "Bitnami",
+}
+"""purl type → OSV ecosystem that has advisories, while the order of its versions is not built: listed, not matched."""
+
+UNADVISED = frozenset({"conda", "generic", "swift", "opkg", "alpm"})
+"""purl types that no advisory source speaks of."""
 
 SCHEMES: dict[str, str] = {
     "Debian": "dpkg",
@@ -50,6 +70,8 @@ SCHEMES: dict[str, str] = {
     "BellSoft Hardened Containers": "apk",
     "PyPI": "pep440",
     "npm": "npm",
+    "Go": "semver",
+    "crates.io": "semver",
 }
 """Base ecosystem → scheme, for all that can be matched."""
 
@@ -94,7 +116,7 @@ RPM_FAMILIES = {
     "mageia": "Mageia",
     "photon": "Photon OS",
 }
-"""Families whose packages are in an rpm database, which no cataloger reads yet, though OSV has their advisories."""
+"""Families of rpm packages for which OSV has advisories, while the order of their versions is not built."""
 
 _TWO_NUMBERS = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
 _MAJOR = re.compile(r"[0-9]{1,4}")
@@ -120,7 +142,8 @@ def lookup_keys(package: Package, distribution: Distribution | None) -> tuple[Lo
         return ()
     if package.type in LANGUAGES:
         name, scheme = LANGUAGES[package.type]
-        return (LookupKey(name, normalised_name(name, package.name), package.version, scheme),)
+        version = package.version.removeprefix("v") if package.type == "golang" else package.version
+        return (LookupKey(name, normalised_name(name, package.name), version, scheme),)
     ecosystem = ecosystem_of(distribution)
     if ecosystem is None:
         return ()
@@ -135,10 +158,14 @@ def exclusion(package: Package, distribution: Distribution | None) -> str:
     """Why a package has no lookup keys, as a sentence; "" where it has some."""
     if not package.version:
         return "Its version is not known."
+    if package.local:
+        return "It is not the package that is published under this name: no advisory speaks of it."
     if package.type in LANGUAGES:
         return ""
+    if package.type == "rpm":
+        return coverage(distribution) or f"An rpm package in {ecosystem_of(distribution)} has no advisories."
     if package.type not in OS_TYPES:
-        return f"Packages of type “{package.type}” are not matched."
+        return uncompared({package.type})[0]
     if package.third_party:
         return "It comes from another vendor than the distribution, whose advisories do not speak of it."
     if package.type == "apk" and package.name.startswith("."):
@@ -153,6 +180,23 @@ def exclusion(package: Package, distribution: Distribution | None) -> str:
     return ""
 
 
+def uncompared(types: Iterable[str]) -> tuple[str, ...]:
+    """One sentence for each of the package types `types` that is listed and not compared with advisories.
+
+    OS packages are left out: `coverage` speaks of them.
+    """
+    sentences = []
+    for kind in sorted(set(types) - set(LANGUAGES) - set(OS_TYPES) - {"rpm"}):
+        if kind in UNORDERED:
+            sentences.append(
+                f"Packages of type {kind} are listed and not compared with advisories: "
+                f"the order of {UNORDERED[kind]} versions is not built yet."
+            )
+        else:
+            sentences.append(f"Packages of type {kind} are listed; no advisory source speaks of them.")
+    return tuple(sentences)
+
+
 def coverage(distribution: Distribution | None) -> str:
     """ "" where advisories for the distribution's packages exist; otherwise a sentence that says what is missing."""
     if distribution is None or not distribution.family:
@@ -161,7 +205,10 @@ def coverage(distribution: Distribution | None) -> str:
         return ""
     title = _title(distribution)
     if distribution.family in RPM_FAMILIES:
-        return f"{title} keeps its packages in an rpm database, which is not read: only language packages are matched."
+        return (
+            f"{title}'s rpm packages are listed and not compared with advisories: "
+            "the order of rpm versions is not built yet. Only language packages are matched."
+        )
     if distribution.family in ("alpine", "postmarketos"):
         return f"{title} is a moving or unknown branch of Alpine without advisories: its packages are not matched."
     if distribution.family in _FAMILIES:

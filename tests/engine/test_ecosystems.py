@@ -13,6 +13,7 @@ from scans.engine.ecosystems import (
     lookup_keys,
     normalised_name,
     scheme_of,
+    uncompared,
 )
 from scans.engine.model import Distribution, Package
 from scans.engine.purl import purl_of
@@ -62,8 +63,8 @@ def test_covered_distributions(distribution, ecosystem):
         (Distribution("amzn", "2023", "Amazon Linux 2023"), "has no advisory source"),
         (Distribution("linuxmint", "21", "Linux Mint 21", id_like=("ubuntu", "debian")), "has no advisory source"),
         (Distribution("arch", "", "Arch Linux"), "has no advisory source"),
-        (Distribution("rocky", "9.4", "Rocky Linux 9.4"), "rpm database, which is not read"),
-        (Distribution("rhel", "9.4", ""), "Red Hat Enterprise Linux 9.4 keeps its packages in an rpm database"),
+        (Distribution("rocky", "9.4", "Rocky Linux 9.4"), "listed and not compared with advisories"),
+        (Distribution("rhel", "9.4", ""), "Red Hat Enterprise Linux 9.4's rpm packages are listed"),
     ],
 )
 def test_what_is_not_covered_is_said_in_words(distribution, words):
@@ -109,6 +110,25 @@ def test_language_packages_do_not_depend_on_the_distribution(distribution):
     )
 
 
+def test_go_modules_and_crates_are_looked_up_by_their_own_names():
+    assert lookup_keys(Package("golang", "golang.org/x/crypto", "v0.1.0", "p"), None) == (
+        LookupKey("Go", "golang.org/x/crypto", "0.1.0", "semver"),
+    )
+    assert lookup_keys(Package("golang", "stdlib", "1.22.3", "p"), None)[0].version == "1.22.3"
+    assert lookup_keys(Package("cargo", "proc_macro2", "1.0.1", "p"), None) == (
+        LookupKey("crates.io", "proc-macro2", "1.0.1", "semver"),
+    )
+
+
+def test_types_that_are_listed_and_not_compared_are_said_once_each():
+    assert uncompared({"deb", "rpm", "npm", "golang"}) == ()
+    assert [sentence.split()[3] for sentence in uncompared(["maven", "gem", "gem", "conda"])] == [
+        "conda",
+        "gem",
+        "maven",
+    ]
+
+
 @pytest.mark.parametrize(
     ("package", "distribution", "words"),
     [
@@ -120,7 +140,13 @@ def test_language_packages_do_not_depend_on_the_distribution(distribution):
         (Package("apk", "musl", "1.2-r0", "p"), BOOKWORM, "no advisories"),
         (Package("deb", "bash", "5.1", "p"), Distribution("fedora", "40", "Fedora 40"), "no advisory source"),
         (Package("deb", "bash", "5.1", "p"), None, "no operating system"),
-        (Package("gem", "rails", "7.0", "p"), BOOKWORM, "are not matched"),
+        (Package("gem", "rails", "7.0", "p"), BOOKWORM, "the order of RubyGems versions is not built yet"),
+        (Package("maven", "a:b", "7.0", "p"), BOOKWORM, "the order of Maven versions is not built yet"),
+        (Package("conda", "numpy", "1", "p"), BOOKWORM, "no advisory source speaks of them"),
+        (Package("golang", "a.b/c", "v1.0.0", "p", local=True), BOOKWORM, "not the package that is published"),
+        (Package("rpm", "bash", "5-1.el9", "p"), Distribution("rhel", "9.4", ""), "order of rpm versions"),
+        (Package("rpm", "bash", "5-1.fc40", "p"), Distribution("fedora", "40", ""), "has no advisory source"),
+        (Package("rpm", "bash", "5-1", "p"), BOOKWORM, "An rpm package in Debian:12 has no advisories"),
         (Package("pypi", "x", "", "p"), None, "version is not known"),
     ],
 )
@@ -192,6 +218,22 @@ def test_ecosystem_strings_are_taken_apart_and_put_together():
         (Package("npm", "lodash", "4.17.4", "p"), None, "pkg:npm/lodash@4.17.4"),
         (Package("pypi", "Zope.Interface", "5.0", "p"), None, "pkg:pypi/zope-interface@5.0"),
         (Package("pypi", "torch", "2.0.1+cu118", "p"), None, "pkg:pypi/torch@2.0.1%2Bcu118"),
+        (
+            Package("rpm", "curl", "1:7.76-3.el9", "p", "x86_64", "curl", "1:7.76-3.el9", modularity="a:1:2:3"),
+            Distribution("rhel", "9.4", ""),
+            "pkg:rpm/redhat/curl@7.76-3.el9?arch=x86_64&distro=rhel-9.4&epoch=1&rpmmod=a:1:2:3&upstream=curl-7.76-3.el9.src.rpm",
+        ),
+        (Package("maven", "org.a.b:c-d", "1.0", "p"), None, "pkg:maven/org.a.b/c-d@1.0"),
+        (Package("maven", "c-d", "1.0", "p"), None, "pkg:maven/c-d@1.0"),
+        (Package("golang", "github.com/a/b/v2", "v2.0.1", "p"), None, "pkg:golang/github.com/a/b/v2@v2.0.1"),
+        (Package("golang", "stdlib", "1.22.3", "p"), None, "pkg:golang/stdlib@1.22.3"),
+        (Package("cargo", "serde", "1.0", "p"), None, "pkg:cargo/serde@1.0"),
+        (Package("composer", "symfony/yaml", "5.0", "p"), None, "pkg:composer/symfony/yaml@5.0"),
+        (Package("gem", "nokogiri", "1.10", "p", arch="java"), None, "pkg:gem/nokogiri@1.10?platform=java"),
+        (Package("nuget", "Newtonsoft.Json", "13.0.1", "p"), None, "pkg:nuget/Newtonsoft.Json@13.0.1"),
+        (Package("conda", "numpy", "1.26", "p"), None, "pkg:conda/numpy@1.26"),
+        (Package("npm", "@a/", "1", "p"), None, "pkg:generic/_a_@1"),
+        (Package("deb", "//", "1", "p"), None, "pkg:generic/_@1"),
     ],
 )
 def test_package_urls(package, distribution, purl):
