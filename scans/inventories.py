@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from scans.engine.ecosystems import coverage, ecosystem_of, lookup_keys
+from scans.engine.ecosystems import coverage, ecosystem_of, lookup_keys, uncompared
 from scans.engine.model import Distribution, Inventory
 from scans.engine.model import Package as EnginePackage
 from scans.engine.purl import purl_of
@@ -161,7 +161,8 @@ def _summary_store(image: Image, inventory: Inventory, *, package_count: int) ->
     image.ecosystem = release_of(distribution) if distribution and ecosystem_of(distribution) else ""
     image.os_coverage = coverage(distribution)
     image.unread = [{name: storable(value) for name, value in asdict(item).items()} for item in inventory.unread]
-    image.notes = [storable(text) for text in inventory.notes]
+    listed_only = uncompared(item.package.type for item in inventory.packages)
+    image.notes = [storable(text) for text in (*inventory.notes, *listed_only)]
     image.state = ImageState.COMPLETE if inventory.complete else ImageState.PARTIAL
     image.package_count = package_count
     image.analyser_version = ""

@@ -27,7 +27,7 @@ from integrations.oci.manifest import Platform, build_steps
 from integrations.oci.reference import Reference
 from integrations.oci.source import ImageSource, ResolvedImage, image_resolve
 from integrations.oci.tarball import LayoutTar, Tarball
-from scans.engine.ecosystems import coverage, lookup_keys
+from scans.engine.ecosystems import coverage, lookup_keys, uncompared
 from scans.engine.inventory import LayerSlot, inventory_assemble
 from scans.engine.limits import Limits
 from scans.engine.matching import VulnerabilityMatch, package_matches
@@ -207,6 +207,7 @@ def _notes(inventory: Inventory) -> tuple[str, ...]:
         for ecosystem, number in sorted(wanted.items())
         if not held.get(ecosystem)
     ]
+    notes += uncompared(item.package.type for item in inventory.packages)
     return tuple(notes)
 
 
