@@ -10,7 +10,8 @@ import pytest
 
 from scans.engine.catalogers.apk import ApkCataloger
 from scans.engine.catalogers.dpkg import DpkgCataloger
-from scans.engine.catalogers.os_release import OsReleaseCataloger
+from scans.engine.catalogers.os_release import OsReleaseCataloger, distribution_choose
+from scans.engine.ecosystems import ecosystem_of
 from scans.engine.errors import CatalogError
 
 DPKG_STATUS = "var/lib/dpkg/status"
@@ -159,3 +160,35 @@ def test_os_release_files_read_as_claircore_reads_them(conformance_data):
         assert (found.family, found.version) == (want["ID"], want.get("VERSION_ID", "")), file.name
         assert found.name == want["PRETTY_NAME"]
     assert len(files) > 5
+
+
+def test_release_texts_of_the_red_hat_kind_read_as_trivy_reads_them(conformance_data):
+    folder = conformance_data / "os/trivy-redhatbase"
+    want = {
+        "alma/almalinux-release": ("almalinux", "8.4"),
+        "centos/centos-release": ("centos", "7.6.1810"),
+        "fedora_29/fedora-release": ("fedora", "29"),
+        "oracle_7/oracle-release": ("ol", "7.6"),
+        "redhat_6/redhat-release": ("rhel", "6.2"),
+        "rocky/rocky-release": ("rocky", "8.4"),
+    }
+    for file, family_and_version in want.items():
+        path = f"etc/{file.rpartition('/')[2]}"
+        found = OsReleaseCataloger().parse(path, (folder / file).read_bytes()).distribution
+
+        assert (found.family, found.version) == family_and_version
+    with pytest.raises(CatalogError):
+        OsReleaseCataloger().parse("etc/redhat-release", (folder / "not_redhatbase/empty").read_bytes())
+
+
+@pytest.mark.parametrize("release", ["edge", "v3.10", "v3.12", "v3.14", "v3.16", "v3.17", "v3.19"])
+def test_alpine_s_own_images_name_their_release(conformance_data, release):
+    root = conformance_data / "pkgdb/apk/docker-alpine" / release
+    wanted = [root / name for name in ("usr/lib/os-release", "etc/alpine-release", "etc/apk/repositories")]
+    wanted += [root / "etc/os-release"] if not wanted[0].exists() else []
+    wanted = [file for file in wanted if file.exists()]
+    evidence = [OsReleaseCataloger().parse(f.relative_to(root).as_posix(), f.read_bytes()) for f in wanted]
+
+    ecosystem = ecosystem_of(distribution_choose(evidence))
+
+    assert (ecosystem.release if ecosystem else "edge") == release

@@ -1,195 +1,132 @@
 """Which operating system an image is: os-release, and the marks that older or smaller systems leave instead.
 
-Reference B1. ID is kept as it is written (lower case); what it means for advisories is said in `ecosystems`.
+Reference B1. What a family means for advisories is said in `ecosystems`; ID_LIKE never decides anything.
 """
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
-from scans.engine.catalogers.base import content_digest, is_plain_text
+from scans.engine.catalogers.base import MIB, content_digest
 from scans.engine.errors import CatalogError
+from scans.engine.formats import release_files
+from scans.engine.formats.release_files import AND_EDGE, busybox
 from scans.engine.model import Distribution, Evidence
 
-_ASSIGNMENT = re.compile(r"[ \t]*([A-Za-z_][A-Za-z0-9_]*)=(.*)")
-_ESCAPED = re.compile(r'\\(["\\$`])')
-_FAMILY = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-_PARENTHESISED = re.compile(r"\(([a-z]{3,32})\)")
-_RELEASE = re.compile(r"(.{1,100}?) release ([0-9][0-9.]{0,31})")
-_NUMBER = re.compile(r"[0-9]{1,8}(?:\.[0-9]{1,8}){0,3}")
-_MAX_TEXT = 200
-
-_RELEASE_NAMES = (
-    ("red hat", "rhel"),
-    ("centos", "centos"),
-    ("rocky", "rocky"),
-    ("almalinux", "almalinux"),
-    ("oracle", "ol"),
-    ("fedora", "fedora"),
-    ("amazon", "amzn"),
-    ("scientific", "scientific"),
-    ("photon", "photon"),
-    ("mariner", "mariner"),
-    ("azure linux", "azurelinux"),
-    ("opensuse", "opensuse"),
-    ("suse linux enterprise", "sles"),
-)
-"""Beginnings of names in `/etc/*-release` texts → os-release ID."""
+_MAX_TEXT_BYTES = 64 * 1024
+_VARIANTS = "usr/lib/os.release.d/"
+"""Where Fedora kept the os-release files of its variants, one of which `usr/lib/os-release` is a link to."""
+_DEBIAN_VERSION = "etc/debian_version"
+_ALPINE_RELEASE = "etc/alpine-release"
+_APK_REPOSITORIES = "etc/apk/repositories"
+_ALPINE_VERSION = re.compile(r"v?([0-9]{1,4})\.([0-9]{1,4})(?:\.[0-9]{1,4})?(_alpha)?")
 
 
 class OsReleaseCataloger:
     name = "os-release"
-    version = 1
-    max_bytes = 64 * 1024
-    prefixes: tuple[str, ...] = ()
+    version = 2
+    max_bytes = 4 * MIB
+    prefixes: tuple[str, ...] = (_VARIANTS,)
     suffixes: tuple[str, ...] = ()
 
     def __init__(self) -> None:
-        self.basenames = frozenset(path.rpartition("/")[2] for path in _READERS)
+        self.basenames = frozenset(path.rpartition("/")[2] for path in (*_READERS, *_EXECUTABLES))
 
     def wants(self, path: str) -> bool:
-        return path in _READERS
+        return path in _READERS or path in _EXECUTABLES or path.startswith(_VARIANTS)
 
     def parse(self, path: str, data: bytes) -> Evidence:
+        """Raises CatalogError where the file does not name a system; not for apk's repositories, which need not be
+        Alpine's."""
+        digest = content_digest(data)
+        if path in _EXECUTABLES:
+            return Evidence(path, self.name, digest, distribution=busybox(data))
+        if len(data) > _MAX_TEXT_BYTES:
+            raise CatalogError(f"{path} has {len(data)} bytes; at most {_MAX_TEXT_BYTES} are read.")
         text = data.decode("utf-8", "replace").removeprefix("\ufeff")
-        distribution = _READERS[path](text)
-        if distribution is None:
+        distribution = _READERS.get(path, release_files.os_release)(text)
+        if distribution is None and (path != _APK_REPOSITORIES or "\0" in text):
             raise CatalogError(f"{path} does not name an operating system.")
-        return Evidence(path, self.name, content_digest(data), distribution=distribution)
+        return Evidence(path, self.name, digest, distribution=distribution)
 
 
 def distribution_choose(evidence: Iterable[Evidence]) -> Distribution | None:
-    """The distribution by the most telling of an image's files: os-release before the marks (reference B1)."""
+    """The distribution that an image's files name together.
+
+    The most telling file counts (the order of `_READERS`): os-release before all marks, a mark of one family before
+    those that others keep as well (`redhat-release`, `debian_version`), a BusyBox last. What Debian's and Alpine's own
+    os-release leave open the family's mark fills in: the number, or the codename of what is not released yet. And
+    Alpine's repositories move the release up: to edge, or to a higher release than os-release says, since what they
+    hold is what apk installs and upgrades to. A lower one moves nothing.
+    """
     found = {item.path: item.distribution for item in evidence if item.distribution is not None}
-    return next((found[path] for path in _READERS if path in found), None)
-
-
-def assignments(text: str) -> dict[str, str]:
-    """Shell-like `KEY=value` lines, unquoted; other lines are ignored, the last of equal keys wins (os-release(5))."""
-    found = {}
-    for line in text.splitlines():
-        match = _ASSIGNMENT.match(line)
-        if match:
-            found[match.group(1)] = _unquoted(match.group(2).strip())
-    return found
-
-
-def _unquoted(value: str) -> str:
-    if len(value) >= 2 and value[0] == value[-1] == "'":
-        return value[1:-1]
-    if len(value) >= 2 and value[0] == value[-1] == '"':
-        return _ESCAPED.sub(r"\1", value[1:-1])
-    return value.strip("\"'")
-
-
-def _shown(value: str) -> str:
-    return "".join(character for character in value if character.isprintable())[:_MAX_TEXT].strip()
-
-
-def _version(value: str) -> str:
-    return value if is_plain_text(value) and len(value) <= _MAX_TEXT else ""
-
-
-def _os_release(text: str) -> Distribution | None:
-    keys = assignments(text)
-    family = keys.get("ID", "").lower()
-    if not _FAMILY.fullmatch(family):
+    path = min(found, key=_rank, default=None)
+    if path is None:
         return None
-    codename = keys.get("VERSION_CODENAME", "").lower()
-    if not codename:
-        found = _PARENTHESISED.search(keys.get("VERSION", "").lower())
-        codename = found.group(1) if found else ""
-    return Distribution(
-        family=family,
-        version=_version(keys.get("VERSION_ID", "")),
-        name=_shown(keys.get("PRETTY_NAME") or f"{keys.get('NAME', '')} {keys.get('VERSION', '')}"),
-        codename=codename if _FAMILY.fullmatch(codename) else "",
-        id_like=tuple(word for word in keys.get("ID_LIKE", "").lower().split()[:16] if _FAMILY.fullmatch(word)),
-    )
+    chosen = found[path]
+    if chosen.family in ("debian", "raspbian"):
+        return _filled(chosen, found.get(_DEBIAN_VERSION))
+    if chosen.family == "alpine":
+        return _alpine(_filled(chosen, found.get(_ALPINE_RELEASE)), found.get(_APK_REPOSITORIES))
+    return chosen
 
 
-def _lsb_release(text: str) -> Distribution | None:
-    keys = assignments(text)
-    family = keys.get("DISTRIB_ID", "").lower()
-    if not _FAMILY.fullmatch(family):
-        return None
-    codename = keys.get("DISTRIB_CODENAME", "").lower()
-    return Distribution(
-        family=family,
-        version=_version(keys.get("DISTRIB_RELEASE", "")),
-        name=_shown(keys.get("DISTRIB_DESCRIPTION", "")),
-        codename=codename if _FAMILY.fullmatch(codename) else "",
-    )
+def _rank(path: str) -> int:
+    return _RANKS.get(path, _RANKS["usr/lib/os-release"])
 
 
-def _debian_version(text: str) -> Distribution | None:
-    """`12.5`, or `trixie/sid` on what is not released yet."""
-    value = text.strip()
-    codename = value.partition("/")[0].lower()
-    if _NUMBER.fullmatch(value):
-        return Distribution("debian", value, f"Debian GNU/Linux {value}")
-    if _FAMILY.fullmatch(codename) and codename.isalpha():
-        return Distribution("debian", "", f"Debian GNU/Linux {_shown(value)}", codename)
-    return None
+def _filled(chosen: Distribution, mark: Distribution | None) -> Distribution:
+    if mark is None or (chosen.version and chosen.codename):
+        return chosen
+    return replace(chosen, version=chosen.version or mark.version, codename=chosen.codename or mark.codename)
 
 
-def _alpine_release(text: str) -> Distribution | None:
-    value = text.strip()
-    return Distribution("alpine", value, f"Alpine Linux {value}") if _NUMBER.match(value) and _version(value) else None
+def _alpine(chosen: Distribution, repositories: Distribution | None) -> Distribution:
+    """`chosen`, moved up to what apk installs from."""
+    if repositories is None or repositories == chosen:
+        return chosen
+    of_repositories, of_system = _alpine_order(repositories.version), _alpine_order(chosen.version)
+    if of_repositories > of_system:
+        said = f" (its os-release says {chosen.version})" if chosen.version else ""
+        return replace(chosen, version=repositories.version, name=f"{repositories.name}{said}")
+    if repositories.name.endswith(AND_EDGE) and of_system[-1]:
+        return replace(chosen, name=f"{chosen.name or repositories.name.removesuffix(AND_EDGE)}{AND_EDGE}")
+    return chosen
 
 
-def _release_text(text: str) -> Distribution | None:
-    """`Rocky Linux release 8.4 (Green Obsidian)`."""
-    line = _first_line(text)
-    match = _RELEASE.match(line)
-    family = _family_of_name(line)
-    return Distribution(family, match.group(2).rstrip("."), line) if match and family else None
+def _alpine_order(version: str) -> tuple[int, int, int]:
+    """A release comes after the edge that became it (`3.21.0_alpha20240923`), and edge today after all releases."""
+    match = _ALPINE_VERSION.match(version)
+    if match is None:
+        return (10_000, 0, 0) if version == "edge" else (0, 0, 1)
+    return int(match[1]), int(match[2]), 0 if match[3] else 1
 
 
-def _numbered_text(text: str) -> Distribution | None:
-    """`VMware Photon OS 3.0`, `CBL-Mariner 2.0.20220226`, `openSUSE 13.2 (x86_64)`."""
-    line = _first_line(text)
-    family = _family_of_name(line)
-    match = _NUMBER.search(line)
-    return Distribution(family, match.group(), line) if match and family else None
-
-
-def _cpe(text: str) -> Distribution | None:
-    """`cpe:/o:redhat:enterprise_linux:6server:ga:server`, of systems older than os-release."""
-    parts = _first_line(text).lower().split(":")
-    vendors = {"redhat": "rhel", "centos": "centos", "oracle": "ol", "fedoraproject": "fedora", "amazon": "amzn"}
-    if len(parts) < 5 or parts[0] != "cpe" or parts[2] not in vendors:
-        return None
-    match = _NUMBER.match(parts[4])
-    return Distribution(vendors[parts[2]], match.group() if match else "", "")
-
-
-def _first_line(text: str) -> str:
-    return _shown(next((line for line in text.splitlines() if line.strip()), ""))
-
-
-def _family_of_name(line: str) -> str:
-    lowered = line.lower()
-    return next((family for words, family in _RELEASE_NAMES if words in lowered), "")
-
-
+_EXECUTABLES = ("bin/busybox", "usr/bin/busybox")
 _READERS: dict[str, Callable[[str], Distribution | None]] = {
-    "etc/os-release": _os_release,
-    "usr/lib/os-release": _os_release,
-    "etc/lsb-release": _lsb_release,
-    "etc/alpine-release": _alpine_release,
-    "etc/rocky-release": _release_text,
-    "etc/almalinux-release": _release_text,
-    "etc/oracle-release": _release_text,
-    "etc/centos-release": _release_text,
-    "etc/fedora-release": _release_text,
-    "etc/redhat-release": _release_text,
-    "etc/system-release": _release_text,
-    "usr/lib/system-release": _release_text,
-    "etc/system-release-cpe": _cpe,
-    "etc/SuSE-release": _numbered_text,
-    "etc/photon-release": _numbered_text,
-    "etc/mariner-release": _numbered_text,
-    "etc/azurelinux-release": _numbered_text,
-    "etc/debian_version": _debian_version,
+    "etc/os-release": release_files.os_release,
+    "usr/lib/os-release": release_files.os_release,
+    _ALPINE_RELEASE: release_files.alpine_release,
+    "etc/rocky-release": release_files.release_text,
+    "etc/almalinux-release": release_files.release_text,
+    "etc/oracle-release": release_files.release_text,
+    "etc/centos-release": release_files.release_text,
+    "etc/fedora-release": release_files.release_text,
+    "etc/openEuler-release": release_files.release_text,
+    "etc/mageia-release": release_files.release_text,
+    "etc/anolis-release": release_files.release_text,
+    "etc/lsb-release": release_files.lsb_release,
+    "etc/openwrt_release": release_files.lsb_release,
+    "etc/redhat-release": release_files.release_text,
+    "etc/system-release": release_files.release_text,
+    "usr/lib/system-release": release_files.release_text,
+    "etc/system-release-cpe": release_files.cpe,
+    "etc/SuSE-release": release_files.suse_release,
+    "etc/photon-release": release_files.numbered_text,
+    "etc/mariner-release": release_files.numbered_text,
+    "etc/azurelinux-release": release_files.numbered_text,
+    _DEBIAN_VERSION: release_files.debian_version,
+    _APK_REPOSITORIES: release_files.apk_repositories,
 }
-"""Path → reader, the most telling first; `debian_version` last, since derivatives keep it."""
+"""Path → reader, the most telling first; `debian_version` late, since derivatives keep it."""
+_RANKS = {path: number for number, path in enumerate((*_READERS, *_EXECUTABLES))}
