@@ -1,8 +1,14 @@
 """apk's installed database (reference B3, D3, E29)."""
 
+import base64
+import contextlib
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scans.engine.catalogers.apk import ApkCataloger
+from scans.engine.catalogers.base import MIB, is_plain_text
 from scans.engine.errors import CatalogError
 from scans.engine.model import Package
 
@@ -49,8 +55,10 @@ R:METADATA
 def test_a_record_gives_the_package_and_its_origin():
     evidence = CATALOGER.parse(PATH, LIBSSL)
 
-    expected = Package("apk", "libssl3", "3.1.4-r5", PATH, "x86_64", "openssl", "3.1.4-r5", ("Apache-2.0",))
-    assert evidence.packages == (expected,)
+    (package,) = evidence.packages
+    assert package == Package(
+        *("apk", "libssl3", "3.1.4-r5", PATH, "x86_64", "openssl", "3.1.4-r5", ("Apache-2.0",)), hashes=package.hashes
+    )
     assert evidence.error == ""
 
 
@@ -68,6 +76,62 @@ def test_files_of_language_packages_are_owned():
         ("PKG-INFO", "py3-pip"),
         ("lib/libssl.so.3", "libssl3"),
     } <= set(evidence.owned)
+
+
+@pytest.mark.parametrize(
+    ("checksum", "hashes"),
+    [
+        (b"Q1" + base64.b64encode(b"\x01" * 20), (("SHA-1", "01" * 20),)),
+        (b"Q2" + base64.b64encode(b"\x02" * 32), (("SHA-256", "02" * 32),)),
+        (b"Q1" + base64.b64encode(b"\x01" * 19), ()),
+        (b"Q1" + base64.b64encode(b"\x01" * 20)[:-3], ()),
+        (b"Q1" + base64.b64encode(b"\x01" * 20) + b"x", ()),
+        (b"Q1" + b"A" * 100_000, ()),
+        (b"d41d8cd98f00b204e9800998ecf8427e", ()),
+        (b"Q1\xff\xfe", ()),
+        (b"", ()),
+    ],
+)
+def test_the_checksum_is_the_package_s_hash(checksum, hashes):
+    evidence = CATALOGER.parse(PATH, b"C:" + checksum + b"\nP:a\nV:1-r0\n\n")
+
+    assert [package.hashes for package in evidence.packages] == [hashes]
+    assert evidence.error == ""
+
+
+@pytest.mark.parametrize(
+    ("lines", "paths"),
+    [
+        (b"F:usr/bin\nR:a\nR:b\n", ["usr/bin/a", "usr/bin/b"]),
+        (b"F:usr/bin\nM:0:0:755\nR:a\na:0:0:755\nZ:Q1x=\nR:b\n", ["usr/bin/a", "usr/bin/b"]),
+        (b"R:METADATA\nF:usr/bin\nF:\nR:PKG-INFO\n", ["METADATA", "PKG-INFO"]),
+        (b"F:/usr/bin/\nR:/a\n", ["usr/bin/a"]),
+        (b"F:usr/bin\nR:\nR:../a\nF:../bin\nR:a\n", []),
+        (b"F:\xff/bin\nR:a\n", ["\udcff/bin/a"]),
+    ],
+)
+def test_a_file_is_in_the_folder_named_before_it(lines, paths):
+    assert CATALOGER.parse(PATH, b"P:a\nV:1-r0\n" + lines).owned == tuple((path, "a") for path in paths)
+
+
+def test_the_folder_of_one_package_is_not_that_of_the_next():
+    data = b"P:a\nV:1-r0\nF:usr/bin\nR:x\n\n\n\nP:b\nV:1-r0\nR:METADATA\n"
+
+    assert CATALOGER.parse(PATH, data).owned == (("usr/bin/x", "a"), ("METADATA", "b"))
+
+
+def test_virtual_packages_are_listed():
+    data = b"C:Q1eSFsRG2jPbP3SU7N0oVYyHX5IPw=\nP:.build-deps\nV:20240101.120000\nA:noarch\nD:gcc\n\n"
+
+    assert [(item.name, item.version) for item in CATALOGER.parse(PATH, data).packages] == [
+        (".build-deps", "20240101.120000")
+    ]
+
+
+def test_windows_line_ends_are_tolerated():
+    assert CATALOGER.parse(PATH, (LIBSSL + PIP).replace(b"\n", b"\r\n")).packages == (
+        CATALOGER.parse(PATH, LIBSSL + PIP).packages
+    )
 
 
 def test_keys_are_case_sensitive():
@@ -134,3 +198,36 @@ def test_what_is_no_database_is_an_error(data):
 )
 def test_paths_of_databases(path, wanted):
     assert CATALOGER.wants(path) is wanted
+
+
+PIECES = (
+    b"\n",
+    b"\n\n",
+    b"P:a",
+    b"V:1-r0",
+    b"F:usr/bin",
+    b"F:..",
+    b"R:x",
+    b"R:",
+    b"C:Q1",
+    b"\r\n",
+    b"\0",
+    b":",
+    LIBSSL,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(parts=st.lists(st.one_of(st.binary(max_size=12), st.sampled_from(PIECES)), max_size=40))
+def test_any_bytes_give_evidence_or_a_catalog_error(parts):
+    with contextlib.suppress(CatalogError):
+        for package in CATALOGER.parse(PATH, b"".join(parts)).packages:
+            assert is_plain_text(package.name)
+            assert is_plain_text(package.version)
+
+
+@pytest.mark.parametrize("piece", [b"\n\n\n", b"P:a\nV:1\n\n", b"\nF:", b"\nR:/", b"R:////", b"F:a/\nR:b\n", b"x\n"])
+def test_a_repeated_piece_costs_linear_time(piece):
+    data = b"P:a\nV:1\n" + piece * (4 * MIB // len(piece)) + b"\n"
+
+    assert "a" in {package.name for package in CATALOGER.parse(PATH, data).packages}

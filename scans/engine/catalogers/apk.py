@@ -3,57 +3,57 @@
 Also the owner of language packages, since the database lists every file of every package.
 """
 
-import io
+import binascii
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
-from scans.engine.catalogers.base import (
-    MAX_RECORDS,
-    MIB,
-    Problems,
-    content_digest,
-    is_language_evidence,
-    is_plain_text,
-)
+from scans.engine.catalogers.base import MAX_RECORDS, MIB, Problems, content_digest, is_plain_text, ownable_paths
 from scans.engine.errors import CatalogError
 from scans.engine.model import Evidence, Package
 
 DATABASE = "lib/apk/db/installed"
-_WANTED = frozenset({b"P", b"V", b"A", b"o", b"L"})
+_BELOW = f"/{DATABASE}"
+_FIELD = re.compile(rb"\n([PVAoLC]):([^\n]*)")
+_NO_FIELD = re.compile(rb"\n(?![A-Za-z]:)[^\n]")
+_FOLDER = b"\nF:"
+_FILE = re.compile(rb"\nR:/*([^\n]+)")
 _MAX_LICENSE = 500
+_DIGESTS = {"Q1": ("SHA-1", 20), "Q2": ("SHA-256", 32)}
 
 
 class ApkCataloger:
     name = "apk"
-    version = 1
+    version = 2
     max_bytes = 64 * MIB
     basenames = frozenset({"installed"})
     suffixes: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
 
     def wants(self, path: str) -> bool:
-        return path == DATABASE or path.endswith(f"/{DATABASE}")
+        return path == DATABASE or path.endswith(_BELOW)
 
     def parse(self, path: str, data: bytes) -> Evidence:
         """Raises CatalogError where the file is not empty and holds no package."""
-        text, problems = data.replace(b"\r\n", b"\n"), Problems()
+        text, problems = data.replace(b"\r\n", b"\n") if b"\r" in data else data, Problems()
         if text and not text.endswith(b"\n"):
             problems.add("it is cut off in the middle of a line")
             text = text[: text.rfind(b"\n") + 1]
+        text = b"\n" + text
+        has_broken_lines = _NO_FIELD.search(text) is not None
         packages: list[Package] = []
         owned: list[tuple[str, str]] = []
         for number, record in enumerate(_records(text), start=1):
             if number > MAX_RECORDS:
-                problems.add(f"it has more than {MAX_RECORDS} records")
+                problems.add(f"it has more than {MAX_RECORDS} records", first=True)
                 break
-            package = _package(path, record.fields)
+            package = _package(path, _fields(record))
             if package is None:
                 problems.add(f"record {number} has no name or no version")
-            else:
-                packages.append(package)
-                owned += [(name, package.name) for name in record.evidence]
-                if record.malformed:
-                    problems.add(f"record {number} ({package.name[:100]}) has a line that is no field")
+                continue
+            packages.append(package)
+            owned += [(name, package.name) for name in ownable_paths(_files(record))]
+            if has_broken_lines and _NO_FIELD.search(record):
+                problems.add(f"record {number} ({package.name[:100]}) has a line that is no field")
         if problems.count and not packages:
             raise CatalogError(f"{path} is not apk's list of packages: {problems.named[0]}.")
         return Evidence(
@@ -66,38 +66,33 @@ class ApkCataloger:
         )
 
 
-@dataclass(slots=True)
-class _Record:
-    """The lines between two empty ones: wanted fields, paths that language catalogers read."""
+def _records(text: bytes) -> Iterator[bytes]:
+    """The lines between empty ones, each with the newline before it. `text` begins with one."""
+    start, end = 0, len(text)
+    while start < end:
+        stop = text.find(b"\n\n", start)
+        stop = end if stop < 0 else stop
+        if stop > start + 1:
+            yield text[start:stop]
+        start = stop + 1
 
-    fields: dict[bytes, str] = field(default_factory=dict)
-    evidence: list[str] = field(default_factory=list)
-    malformed: bool = False
-    empty: bool = True
+
+def _fields(record: bytes) -> dict[bytes, str]:
+    """Keys are case-sensitive; the first of equal keys counts."""
+    found: dict[bytes, str] = {}
+    for key, value in _FIELD.findall(record):
+        if key not in found:
+            found[key] = value.decode("utf-8", "replace").strip()
+    return found
 
 
-def _records(text: bytes) -> Iterator[_Record]:
-    """Keys are case-sensitive, the first of equal keys counts. F: opens a folder (empty: the root), R: names a file."""
-    record, folder = _Record(), ""
-    for line in io.BytesIO(text + b"\n"):
-        key = line[:1]
-        if key == b"\n":
-            if not record.empty:
-                yield record
-            record, folder = _Record(), ""
-            continue
-        record.empty = False
-        if line[1:2] != b":" or not key.isalpha():
-            record.malformed = True
-        elif key == b"R":
-            name = line[2:].decode("utf-8", "surrogateescape").strip("\n/")
-            path = f"{folder}/{name}" if folder else name
-            if is_language_evidence(path) and ".." not in path.split("/"):
-                record.evidence.append(path)
-        elif key == b"F":
-            folder = line[2:].decode("utf-8", "surrogateescape").strip("\n/")
-        elif key in _WANTED and key not in record.fields:
-            record.fields[key] = line[2:].decode("utf-8", "replace").strip()
+def _files(record: bytes) -> Iterator[bytes]:
+    """The paths of the record's files: F: opens a folder (empty: the root), R: names a file in it."""
+    for part in record.split(_FOLDER):
+        folder = part.partition(b"\n")[0].strip(b"/")
+        above = b"/%b/" % folder if folder else b"/"
+        for name in _FILE.findall(part):
+            yield above + name
 
 
 def _package(path: str, fields: dict[bytes, str]) -> Package | None:
@@ -114,4 +109,15 @@ def _package(path: str, fields: dict[bytes, str]) -> Package | None:
         source_name=origin if is_plain_text(origin) else name,
         source_version=version,
         licenses=(license_text,) if license_text.isprintable() and 0 < len(license_text) <= _MAX_LICENSE else (),
+        hashes=_hashes(fields.get(b"C", "")),
     )
+
+
+def _hashes(checksum: str) -> tuple[tuple[str, str], ...]:
+    """`Q1` and the SHA-1 of the package's control part in Base64; `Q2` and the SHA-256 since apk 3 (apk-package(5))."""
+    algorithm, size = _DIGESTS.get(checksum[:2], ("", 0))
+    try:
+        digest = binascii.a2b_base64(checksum[2:66], strict_mode=True) if algorithm else b""
+    except ValueError:
+        return ()
+    return ((algorithm, digest.hex()),) if digest and len(digest) == size else ()
