@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from scans.engine.model import Distribution, Package
+from scans.engine.versions import is_valid
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ LANGUAGES: dict[str, tuple[str, str]] = {
     "npm": ("npm", "npm"),
     "golang": ("Go", "semver"),
     "cargo": ("crates.io", "semver"),
+    "bitnami": ("Bitnami", "semver"),
 }
 """purl type → (OSV ecosystem, scheme)."""
 
@@ -51,7 +53,6 @@ UNORDERED = {
     "hex": "Hex",
     "cran": "CRAN",
     "bioconductor": "Bioconductor",
-    "bitnami": "Bitnami",
 }
 """purl type → OSV ecosystem that has advisories, while the order of its versions is not built: listed, not matched."""
 
@@ -72,6 +73,7 @@ SCHEMES: dict[str, str] = {
     "npm": "npm",
     "Go": "semver",
     "crates.io": "semver",
+    "Bitnami": "semver",
 }
 """Base ecosystem → scheme, for all that can be matched."""
 
@@ -96,30 +98,40 @@ POSTMARKETOS_ALPINE = {
     "25.06": "3.22",
     "25.12": "3.23",
 }
-RPM_FAMILIES = {
-    "rhel": "Red Hat Enterprise Linux",
-    "rocky": "Rocky Linux",
+TITLES = {
     "almalinux": "AlmaLinux",
+    "alinux": "Alibaba Cloud Linux",
+    "amzn": "Amazon Linux",
+    "arch": "Arch Linux",
+    "azurelinux": "Azure Linux",
+    "busybox": "BusyBox",
+    "centos": "CentOS",
+    "fedora": "Fedora Linux",
+    "mariner": "CBL-Mariner",
+    "minimos": "MinimOS",
+    "ol": "Oracle Linux",
+    "openeuler": "openEuler",
     "opensuse": "openSUSE",
     "opensuse-leap": "openSUSE Leap",
     "opensuse-tumbleweed": "openSUSE Tumbleweed",
-    "sles": "SUSE Linux Enterprise",
-    "sled": "SUSE Linux Enterprise",
-    "sles_sap": "SUSE Linux Enterprise",
-    "sle_hpc": "SUSE Linux Enterprise",
-    "sle-micro": "SUSE Linux Enterprise Micro",
-    "sl-micro": "SUSE Linux Micro",
-    "sle-micro-rancher": "SUSE Linux Enterprise Micro",
-    "mariner": "CBL-Mariner",
-    "azurelinux": "Azure Linux",
-    "openeuler": "openEuler",
-    "mageia": "Mageia",
     "photon": "Photon OS",
+    "postmarketos": "postmarketOS",
+    "rhel": "Red Hat Enterprise Linux",
+    "rocky": "Rocky Linux",
+    "sle-micro": "SUSE Linux Enterprise Micro",
+    "sle-micro-rancher": "SUSE Linux Enterprise Micro",
+    "sl-micro": "SUSE Linux Micro",
+    "sled": "SUSE Linux Enterprise Desktop",
+    "sles": "SUSE Linux Enterprise Server",
+    "sles_sap": "SUSE Linux Enterprise Server for SAP Applications",
+    "sle_hpc": "SUSE Linux Enterprise High Performance Computing",
 }
-"""Families of rpm packages for which OSV has advisories, while the order of their versions is not built."""
+"""os-release ID → what a person calls it, where the ID in capitals is not that and PRETTY_NAME is missing."""
 
 _TWO_NUMBERS = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
 _MAJOR = re.compile(r"[0-9]{1,4}")
+_LONG_TERM = re.compile(r"\((LTS(?:-SP[0-9]{1,2})?)\)")
+_SUSE = "SUSE "
 _PEP503 = re.compile(r"[-_.]+")
 _KERNEL_NEIGHBOURS = frozenset(
     {"linux-atm", "linux-base", "linux-firmware", "linux-ftpd", "linux-igd", "linux-wlan-ng"}
@@ -129,6 +141,16 @@ _KERNEL_NEIGHBOURS = frozenset(
 
 def ecosystem_of(distribution: Distribution | None) -> Ecosystem | None:
     """The ecosystem of the distribution's own packages; None where OSV has none that can be matched here."""
+    ecosystem = ecosystem_filed(distribution)
+    return ecosystem if ecosystem and ecosystem.name in SCHEMES else None
+
+
+def ecosystem_filed(distribution: Distribution | None) -> Ecosystem | None:
+    """The ecosystem that OSV files the distribution's advisories under, whether or not its versions can be compared.
+
+    Red Hat and SUSE file those of one release under several strings (C3.3, C3.4); theirs is the one that is the base
+    of the others: `Red Hat:enterprise_linux:9`, `SUSE:Linux Enterprise Server 15 SP6`.
+    """
     rule = _FAMILIES.get(distribution.family) if distribution else None
     return rule(distribution) if rule and distribution else None
 
@@ -160,6 +182,8 @@ def exclusion(package: Package, distribution: Distribution | None) -> str:
         return "Its version is not known."
     if package.local:
         return "It is not the package that is published under this name: no advisory speaks of it."
+    if package.type == "bitnami" and not is_valid("semver", package.version):
+        return "Its version has no place in the order of Bitnami's versions."
     if package.type in LANGUAGES:
         return ""
     if package.type == "rpm":
@@ -204,7 +228,7 @@ def coverage(distribution: Distribution | None) -> str:
     if ecosystem_of(distribution) is not None:
         return ""
     title = _title(distribution)
-    if distribution.family in RPM_FAMILIES:
+    if ecosystem_filed(distribution) is not None:
         return (
             f"{title}'s rpm packages are listed and not compared with advisories: "
             "the order of rpm versions is not built yet. Only language packages are matched."
@@ -254,7 +278,7 @@ def normalised_name(ecosystem: str, name: str) -> str:
 
 def _title(distribution: Distribution) -> str:
     """How a person calls the distribution: PRETTY_NAME, else family and version."""
-    known = RPM_FAMILIES.get(distribution.family, distribution.family.capitalize())
+    known = TITLES.get(distribution.family, distribution.family.capitalize())
     return distribution.name or f"{known} {distribution.version}".strip()
 
 
@@ -302,6 +326,52 @@ def _alpaquita(name: str) -> Callable[[Distribution], Ecosystem | None]:
     return rule
 
 
+def _major(name: str, before: str = "") -> Callable[[Distribution], Ecosystem | None]:
+    """`AlmaLinux:9`, whatever the minor number (D12, D17, D24)."""
+
+    def rule(distribution: Distribution) -> Ecosystem | None:
+        found = _MAJOR.match(distribution.version)
+        return Ecosystem(name, before + found.group()) if found else None
+
+    return rule
+
+
+def _two_numbers(name: str, before: str = "") -> Callable[[Distribution], Ecosystem | None]:
+    """`Photon OS:4.0`, `openSUSE:Leap 15.6`."""
+
+    def rule(distribution: Distribution) -> Ecosystem | None:
+        found = _TWO_NUMBERS.match(distribution.version)
+        return Ecosystem(name, before + found.group()) if found else None
+
+    return rule
+
+
+def _opensuse(distribution: Distribution) -> Ecosystem | None:
+    """`opensuse` alone was the ID of Leap 42 and of Tumbleweed before they had their own."""
+    if "tumbleweed" in distribution.name.lower():
+        return Ecosystem("openSUSE", "Tumbleweed")
+    return _two_numbers("openSUSE", "Leap ")(distribution)
+
+
+def _suse(distribution: Distribution) -> Ecosystem | None:
+    """The product's name without SUSE: PRETTY_NAME, else made of the number, in which 15.6 stands for 15 SP6 (C3.4)."""
+    number = _MAJOR.match(distribution.version)
+    if not number:
+        return None
+    if distribution.name.startswith(_SUSE):
+        return Ecosystem("SUSE", distribution.name.removeprefix(_SUSE))
+    version = distribution.version
+    if distribution.family.startswith(("sles", "sled", "sle_hpc")) and number.group() in ("12", "15"):
+        version = version.replace(".", " SP", 1)
+    return Ecosystem("SUSE", f"{TITLES[distribution.family].removeprefix(_SUSE)} {version}")
+
+
+def _openeuler(distribution: Distribution) -> Ecosystem | None:
+    """`24.03-LTS-SP1`, of which VERSION_ID has the number and PRETTY_NAME the rest: `openEuler 24.03 (LTS-SP1)`."""
+    found, term = _TWO_NUMBERS.match(distribution.version), _LONG_TERM.search(distribution.name)
+    return Ecosystem("openEuler", f"{found.group()}-{term[1]}" if term else found.group()) if found else None
+
+
 def _without_release(name: str) -> Callable[[Distribution], Ecosystem | None]:
     return lambda _distribution: Ecosystem(name)
 
@@ -326,5 +396,24 @@ _FAMILIES: dict[str, Callable[[Distribution], Ecosystem | None]] = {
     "echo": _without_release("Echo"),
     "alpaquita": _alpaquita("Alpaquita"),
     "bellsoft-hardened-containers": _alpaquita("BellSoft Hardened Containers"),
+    "rhel": _major("Red Hat", "enterprise_linux:"),
+    "almalinux": _major("AlmaLinux"),
+    "rocky": _major("Rocky Linux"),
+    "opensuse": _opensuse,
+    "opensuse-leap": _two_numbers("openSUSE", "Leap "),
+    "opensuse-tumbleweed": lambda _distribution: Ecosystem("openSUSE", "Tumbleweed"),
+    "sles": _suse,
+    "sled": _suse,
+    "sles_sap": _suse,
+    "sle_hpc": _suse,
+    "sle-micro": _suse,
+    "sl-micro": _suse,
+    "sle-micro-rancher": _suse,
+    "mariner": _major("Azure Linux"),
+    "azurelinux": _major("Azure Linux"),
+    "openeuler": _openeuler,
+    "mageia": _major("Mageia"),
+    "photon": _two_numbers("Photon OS"),
 }
-"""os-release ID → rule for its ecosystem. Distroless images say ID=debian."""
+"""os-release ID → rule for its ecosystem, of which those without a scheme in SCHEMES are only listed. Distroless images
+say ID=debian. What is not here (Fedora, Amazon, CentOS, Oracle, Arch …) has no ecosystem in OSV."""

@@ -8,6 +8,7 @@ from scans.engine.ecosystems import (
     base_ecosystem,
     caveat,
     coverage,
+    ecosystem_filed,
     ecosystem_of,
     exclusion,
     lookup_keys,
@@ -65,11 +66,58 @@ def test_covered_distributions(distribution, ecosystem):
         (Distribution("arch", "", "Arch Linux"), "has no advisory source"),
         (Distribution("rocky", "9.4", "Rocky Linux 9.4"), "listed and not compared with advisories"),
         (Distribution("rhel", "9.4", ""), "Red Hat Enterprise Linux 9.4's rpm packages are listed"),
+        (Distribution("almalinux", "8.10", ""), "AlmaLinux 8.10's rpm packages are listed and not compared"),
+        (Distribution("sles", "15.6", "SUSE Linux Enterprise Server 15 SP6"), "listed and not compared"),
+        (Distribution("azurelinux", "3.0", ""), "the order of rpm versions is not built yet"),
+        (Distribution("rhel", "", "Red Hat Enterprise Linux"), "names no release"),
+        (Distribution("amzn", "2", ""), "Amazon Linux 2 has no advisory source"),
+        (Distribution("ol", "9.4", ""), "Oracle Linux 9.4 has no advisory source"),
+        (Distribution("centos", "7", ""), "CentOS 7 has no advisory source"),
+        (Distribution("bottlerocket", "1.34.0", ""), "Bottlerocket 1.34.0 has no advisory source"),
+        (Distribution("busybox", "1.36.1", ""), "BusyBox 1.36.1 has no advisory source"),
     ],
 )
 def test_what_is_not_covered_is_said_in_words(distribution, words):
     assert ecosystem_of(distribution) is None
     assert words in coverage(distribution)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "ecosystem"),
+    [
+        (Distribution("almalinux", "9.4", ""), "AlmaLinux:9"),
+        (Distribution("rocky", "9.4", ""), "Rocky Linux:9"),
+        (Distribution("rhel", "8.10", ""), "Red Hat:enterprise_linux:8"),
+        (Distribution("opensuse-leap", "15.6", ""), "openSUSE:Leap 15.6"),
+        (Distribution("opensuse", "42.3", "openSUSE Leap 42.3"), "openSUSE:Leap 42.3"),
+        (Distribution("opensuse", "20240601", "openSUSE Tumbleweed"), "openSUSE:Tumbleweed"),
+        (Distribution("opensuse-tumbleweed", "20240601", ""), "openSUSE:Tumbleweed"),
+        (
+            Distribution("sles", "15.6", "SUSE Linux Enterprise Server 15 SP6"),
+            "SUSE:Linux Enterprise Server 15 SP6",
+        ),
+        (Distribution("sles", "15.6", ""), "SUSE:Linux Enterprise Server 15 SP6"),
+        (Distribution("sles", "12.5", ""), "SUSE:Linux Enterprise Server 12 SP5"),
+        (Distribution("sles", "16.0", ""), "SUSE:Linux Enterprise Server 16.0"),
+        (Distribution("sle-micro", "5.5", ""), "SUSE:Linux Enterprise Micro 5.5"),
+        (Distribution("sl-micro", "6.0", ""), "SUSE:Linux Micro 6.0"),
+        (Distribution("mariner", "2.0.20220226", ""), "Azure Linux:2"),
+        (Distribution("azurelinux", "3.0", ""), "Azure Linux:3"),
+        (Distribution("openeuler", "24.03", "openEuler 24.03 (LTS-SP1)"), "openEuler:24.03-LTS-SP1"),
+        (Distribution("openeuler", "22.03", "openEuler 22.03 LTS"), "openEuler:22.03"),
+        (Distribution("mageia", "9", ""), "Mageia:9"),
+        (Distribution("photon", "4.0", ""), "Photon OS:4.0"),
+        (BOOKWORM, "Debian:12"),
+    ],
+)
+def test_where_the_advisories_of_a_family_are_filed_is_known_before_they_can_be_compared(distribution, ecosystem):
+    assert str(ecosystem_filed(distribution)) == ecosystem
+    assert (ecosystem_of(distribution) is None) == (distribution is not BOOKWORM)
+
+
+@pytest.mark.parametrize("family", ["fedora", "amzn", "centos", "ol", "arch", "scientific", "bottlerocket"])
+def test_families_that_no_advisory_source_speaks_of_are_filed_nowhere(family):
+    assert ecosystem_filed(Distribution(family, "9", "")) is None
 
 
 def test_unreleased_and_derived_distributions_carry_a_caveat():
@@ -118,6 +166,13 @@ def test_go_modules_and_crates_are_looked_up_by_their_own_names():
     assert lookup_keys(Package("cargo", "proc_macro2", "1.0.1", "p"), None) == (
         LookupKey("crates.io", "proc-macro2", "1.0.1", "semver"),
     )
+
+
+def test_components_of_bitnami_are_looked_up_where_their_version_can_be_compared():
+    assert lookup_keys(Package("bitnami", "PostgreSQL", "15.3.0", "p"), BOOKWORM) == (
+        LookupKey("Bitnami", "postgresql", "15.3.0", "semver"),
+    )
+    assert "no place in the order" in exclusion(Package("bitnami", "x", "latest_1", "p"), BOOKWORM)
 
 
 def test_types_that_are_listed_and_not_compared_are_said_once_each():

@@ -5,7 +5,6 @@ Text in, `Distribution` or None out; which file counts more than another is not 
 
 import re
 
-from scans.engine.catalogers.base import is_plain_text
 from scans.engine.model import Distribution
 
 AND_EDGE = " (and edge)"
@@ -226,7 +225,7 @@ def _shown(value: str) -> str:
 
 
 def _version(value: str) -> str:
-    return value if is_plain_text(value) and len(value) <= _MAX_TEXT else ""
+    return value if len(value) <= _MAX_TEXT and value.isprintable() and " " not in value else ""
 
 
 def _first_line(text: str) -> str:
