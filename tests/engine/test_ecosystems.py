@@ -3,12 +3,10 @@
 import pytest
 
 from scans.engine.ecosystems import (
-    Ecosystem,
     LookupKey,
     base_ecosystem,
     caveat,
     coverage,
-    ecosystem_filed,
     ecosystem_of,
     exclusion,
     lookup_keys,
@@ -16,6 +14,7 @@ from scans.engine.ecosystems import (
     scheme_of,
     uncompared,
 )
+from scans.engine.families import Ecosystem, ecosystem_filed
 from scans.engine.model import Distribution, Package
 from scans.engine.purl import purl_of
 
