@@ -188,7 +188,7 @@ def _slot(row: Layer, diff_id: str) -> LayerSlot:
     except AnalysisUnreadable:
         Layer.objects.filter(pk=row.pk).update(state=LayerState.PENDING, analysis=b"")
         raise
-    if analysis is not None and diff_id and analysis.diff_id != diff_id:
+    if analysis is not None and diff_id and analysis.diff_id not in ("", diff_id):
         reason = f"The layer's content is {analysis.diff_id}, but the image's configuration names {diff_id}."
         return LayerSlot(digest=row.digest, analysis=None, error=reason)
     return LayerSlot(digest=row.digest, analysis=analysis, error=row.reason)

@@ -66,8 +66,9 @@ class LayerRead:
 
 
 def layer_analyse(source: ImageSource, layer: Descriptor, diff_id: str | None = None) -> LayerRead:
-    """Streams one layer through the engine.
+    """Streams one layer through the engine, which checks `diff_id` where one is given.
 
+    Without, the DiffID is not computed at all: the blob's digest vouches for its bytes already (see DECISIONS.md).
     Raises RegistryError where its bytes did not arrive whole: bytes that fail their digest are no corrupt layer.
     """
     limits = Limits.from_settings(settings.LAYER_LIMITS)
@@ -76,7 +77,13 @@ def layer_analyse(source: ImageSource, layer: Descriptor, diff_id: str | None = 
         return LayerRead(layer.digest, None, error.code, error.message)
     chunks = iter(source.blob(layer))
     try:
-        analysis = layer_read(chunks, limits=limits, expected_diff_id=diff_id, reopen=lambda: iter(source.blob(layer)))
+        analysis = layer_read(
+            chunks,
+            limits=limits,
+            expected_diff_id=diff_id,
+            hash_expanded=diff_id is not None,
+            reopen=lambda: iter(source.blob(layer)),
+        )
     except LayerError as error:
         for _ in chunks:
             pass

@@ -6,6 +6,7 @@ A6, A8). Bodies live only until their cataloger has read them, but for a few sma
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from scans.engine.catalogers.base import Cataloger, FileCataloger, content_digest
 from scans.engine.content import Content, Deadline, MemoryContent
@@ -42,6 +43,9 @@ class _Takers:
         return bool(self.texts or self.files)
 
 
+_NOBODY = _Takers()
+
+
 @dataclass(slots=True)
 class _Paired:
     """A database and the file beside it that changes what it says (SQLite's write-ahead log)."""
@@ -71,17 +75,23 @@ class Collector:
         self.awaited: dict[str, set[str]] = {}
         """Targets of those → the wanted paths that have their content."""
         self.warnings: list[str] = []
-        self._catalogers = catalogers
-        self._file_catalogers = file_catalogers
         self._by_magic = tuple(cataloger for cataloger in file_catalogers if cataloger.magics)
         self._magics = frozenset[bytes]().union(*(cataloger.magics for cataloger in file_catalogers))
         self._limits = limits
         self._deadline = deadline or Deadline(limits.seconds)
+        self._by_basename: dict[str, list[Cataloger | FileCataloger]] = {}
+        self._by_extension: dict[str, list[tuple[str, Cataloger | FileCataloger]]] = {}
+        self._by_prefix: list[tuple[str, Cataloger | FileCataloger]] = []
         everyone: tuple[Cataloger | FileCataloger, ...] = (*catalogers, *file_catalogers)
-        self._basenames = frozenset[str]().union(*(cataloger.basenames for cataloger in everyone))
-        self._basenames |= {
-            basename + cataloger.partner_suffix for cataloger in file_catalogers for basename in cataloger.basenames
-        }
+        for cataloger in everyone:
+            partner = getattr(cataloger, "partner_suffix", "")
+            for basename in {*cataloger.basenames, *(basename + partner for basename in cataloger.basenames)}:
+                self._by_basename.setdefault(basename, []).append(cataloger)
+            for suffix in cataloger.suffixes:
+                self._by_extension.setdefault(suffix.rpartition(".")[2], []).append((suffix, cataloger))
+            self._by_prefix += [(prefix, cataloger) for prefix in cataloger.prefixes]
+        self._file_names = frozenset(cataloger.name for cataloger in file_catalogers)
+        self._basenames = frozenset(self._by_basename)
         self._suffixes = tuple({suffix for cataloger in everyone for suffix in cataloger.suffixes})
         ends = (*self._basenames, *self._suffixes)
         self._tail = slice(-min((_TAIL, *map(len, ends))), None)
@@ -92,7 +102,7 @@ class Collector:
         self._bodies: dict[str, bytes] = {}
         self._bodies_bytes = 0
         self._file = ""
-        self._takers = _Takers()
+        self._takers = _NOBODY
         self._undecided = False  # a sparse file, whose first bytes are known only with its body
         self._paired: dict[str, _Paired] = {}
         self._wanted_bytes = 0
@@ -311,20 +321,22 @@ class Collector:
 
     def _wanting(self, path: str) -> _Takers:
         """Who wants `path` by its name."""
-        if (
-            path.rpartition("/")[2] in self._basenames
-            or path.endswith(self._suffixes)
-            or path.startswith(self._prefixes)
-        ):
-            return _Takers(
-                tuple(cataloger for cataloger in self._catalogers if cataloger.wants(path)),
-                tuple(
-                    cataloger
-                    for cataloger in self._file_catalogers
-                    if not cataloger.magics and cataloger.wants(path.removesuffix(cataloger.partner_suffix))
-                ),
-            )
-        return _Takers()
+        base = path[path.rfind("/") + 1 :]
+        asked = list(self._by_basename.get(base, ()))
+        for suffix, cataloger in self._by_extension.get(base[base.rfind(".") + 1 :], ()):
+            if path.endswith(suffix):
+                asked.append(cataloger)
+        if path.startswith(self._prefixes):
+            asked += [cataloger for prefix, cataloger in self._by_prefix if path.startswith(prefix)]
+        texts: list[Cataloger] = []
+        files: list[FileCataloger] = []
+        for one in dict.fromkeys(asked):
+            if one.name not in self._file_names:
+                if one.wants(path):
+                    texts.append(cast(Cataloger, one))
+            elif one.wants(path.removesuffix(cast(FileCataloger, one).partner_suffix)):
+                files.append(cast(FileCataloger, one))
+        return _Takers(tuple(texts), tuple(files)) if texts or files else _NOBODY
 
     def _fitting(self, path: str, size: int, magic: bytes) -> _Takers:
         """Who wants the file; where it is too big for one, that is kept as its error."""
@@ -335,7 +347,7 @@ class Collector:
             if self._fits(path, cataloger, size, cataloger.max_bytes, "")
             and self._fits(path, cataloger, size, self._limits.wanted_file_bytes, "wanted_file_bytes")
         ]
-        by_magic = (cataloger for cataloger in self._by_magic if magic in cataloger.magics and cataloger.wants(path))
+        by_magic = [one for one in self._by_magic if magic in one.magics and one.wants(path)]
         files = [
             cataloger
             for cataloger in (*wanting.files, *by_magic)
@@ -353,7 +365,7 @@ class Collector:
     def _offer(self, path: str, size: int, magic: bytes) -> bool:
         self._forget(path)
         self._undecided = not magic and 0 < size <= self._limits.executable_bytes
-        self._takers = _Takers() if self._undecided else self._fitting(path, size, magic)
+        self._takers = _NOBODY if self._undecided else self._fitting(path, size, magic)
         linked = path in self.awaited and self.linked_fits(size)
         if not self._takers and not linked and not self._undecided:
             return False
@@ -453,7 +465,7 @@ class Collector:
             self._paired[path].main = None
 
     def _warn_if_wanted(self, path: str, what: str) -> None:
-        if self._wanting(path):
+        if (path[self._tail] in self._tails or path.startswith(self._prefixes)) and self._wanting(path):
             self.tar_warning(f"{path} is {what}, where a package database would be; it was passed over.")
 
 

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 from scans.engine.errors import CatalogError
 
-SPOOL_FROM_BYTES = 24 << 20
+SPOOL_FROM_BYTES = 64 << 20
 """What is larger goes to a temporary file while it streams by."""
 _COPIED_BYTES = 64 << 10
 """Smaller pieces are copied, so that a little file does not hold on to a megabyte of its neighbours."""

@@ -16,11 +16,15 @@ _MAX_WAITING = 4
 
 
 class StreamDigest:
-    """Feed `update`, read `hexdigest` once, always `close`. At most four batches wait for the second thread."""
+    """Feed `update`, read `hexdigest` once, always `close`. At most four batches wait for the second thread.
+
+    Without an algorithm it only counts.
+    """
 
     def __init__(self, algorithm: str) -> None:
         self.size_bytes = 0
-        self._hash = hashlib.new(algorithm)
+        self._hash = hashlib.new(algorithm or "sha256")
+        self._counts_only = not algorithm
         self._batch: list[bytes] = []
         self._batch_bytes = 0
         self._queue: SimpleQueue[list[bytes] | None] = SimpleQueue()
@@ -29,6 +33,8 @@ class StreamDigest:
 
     def update(self, data: bytes) -> None:
         self.size_bytes += len(data)
+        if self._counts_only:
+            return
         if self.size_bytes <= _DIRECT_BYTES:
             self._hash.update(data)
             return

@@ -30,6 +30,7 @@ ANALYSER_VERSION = f"{ENGINE_VERSION}:" + content_digest(repr(sorted(CATALOGER_V
 """What a stored analysis was made by. A digest, since the table of catalogers is longer than a key may be."""
 
 _MAX_REREADS = 3
+_SHA256 = "sha256:"
 
 
 def layer_read(
@@ -39,20 +40,25 @@ def layer_read(
     catalogers: Sequence[Cataloger] = CATALOGERS,
     file_catalogers: Sequence[FileCataloger] = FILE_CATALOGERS,
     expected_diff_id: str | None = None,
+    hash_expanded: bool = True,
     reopen: Callable[[], Iterable[bytes]] | None = None,
 ) -> LayerAnalysis:
     """What the layer whose stored bytes are `chunks` holds.
 
     `chunks` is read to its end, on success and on LayerCorrupt alike, so that a source that verifies its digest there
-    has the last word. `reopen` gives the same bytes once more: it is called only where a hard link at a wanted path
-    names a file that had passed (engine reference A8); without it such a path becomes an error in `evidence`.
+    has the last word. Without `hash_expanded` the DiffID stays unknown (and `expected_diff_id` unchecked): for bytes
+    that a digest or a checksum vouches for already. `reopen` gives the same bytes once more: it is called only where
+    a hard link at a wanted path names a file that had passed (engine reference A8); without it such a path becomes an
+    error in `evidence`.
     Raises LayerCorrupt (broken, truncated, or not of `expected_diff_id`), LayerUnsupported, LimitExceeded.
     """
     deadline = Deadline(limits.seconds)
     collector = Collector(catalogers, limits, file_catalogers=file_catalogers, deadline=deadline)
     source = iter(chunks)
     try:
-        diff_id, size_bytes, entries = _stream(source, collector, limits, deadline, expected_diff_id)
+        diff_id, size_bytes, entries = _stream(
+            source, collector, limits, deadline, (expected_diff_id or _SHA256) if hash_expanded else ""
+        )
     except LayerCorrupt:
         for _ in source:
             pass
@@ -78,11 +84,14 @@ def _stream(
     collector: Collector,
     limits: Limits,
     deadline: Deadline,
-    expected_diff_id: str | None,
+    expected_diff_id: str,
 ) -> tuple[str, int, int]:
-    """Feeds `collector`; returns DiffID, expanded size and number of entries."""
-    algorithm = (expected_diff_id or "sha256:").partition(":")[0]
-    if algorithm not in hashlib.algorithms_guaranteed:
+    """Feeds `collector`; returns DiffID, expanded size and number of entries.
+
+    `expected_diff_id` may be an algorithm alone (`sha256:`), or empty where no DiffID is asked for.
+    """
+    algorithm = expected_diff_id.partition(":")[0]
+    if algorithm and algorithm not in hashlib.algorithms_guaranteed:
         raise LayerCorrupt(f"The image config states a DiffID of an unknown algorithm: {expected_diff_id}.")
     reader = TarReader(collector, limits)
     with closing(StreamDigest(algorithm)) as digest:
@@ -93,8 +102,8 @@ def _stream(
             if deadline.over:
                 raise limit_exceeded(limits, "seconds", "The layer takes longer to read")
         reader.close()
-        diff_id = f"{algorithm}:{digest.hexdigest()}"
-    if expected_diff_id is not None and diff_id != expected_diff_id:
+        diff_id = f"{algorithm}:{digest.hexdigest()}" if algorithm else ""
+    if not expected_diff_id.endswith(":") and diff_id != expected_diff_id:
         raise LayerCorrupt(
             f"The layer expands to {diff_id}, but the image config says {expected_diff_id}: "
             "the image was put together wrongly or tampered with."

@@ -67,8 +67,8 @@ def _jobs(images: dict[str, ResolvedImage]) -> list[LayerJob]:
     """Every layer of the images, each once."""
     jobs: dict[str, LayerJob] = {}
     for name, image in images.items():
-        for layer, diff_id in zip(image.manifest.layers, image.config.diff_ids, strict=True):
-            jobs.setdefault(layer.digest, LayerJob(name, layer, diff_id))
+        for layer in image.manifest.layers:
+            jobs.setdefault(layer.digest, LayerJob(name, layer))
     return list(jobs.values())
 
 

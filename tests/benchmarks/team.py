@@ -30,7 +30,6 @@ class LayerJob:
 
     image: str
     layer: Descriptor
-    diff_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def product_work(place: Place) -> Iterator[Work]:
 
         def work(job: LayerJob) -> LayerDone:
             started = time.perf_counter()
-            read = layer_analyse(source_of(job.image), job.layer, job.diff_id)
+            read = layer_analyse(source_of(job.image), job.layer)
             if read.analysis is None:
                 raise ValueError(f"{job.layer.digest} could not be read: {read.reason}")
             data = analysis_dump(read.analysis)

@@ -180,7 +180,7 @@ def test_a_program_of_files_alone_has_a_standard_library_only():
 
 def test_the_digest_is_on_no_standard_library():
     assert _read().packages[0].hashes == ()
-    assert _read().content
+    assert not _read().content
 
 
 def test_a_replacement_is_what_is_linked():

@@ -1,6 +1,7 @@
 """Reading a layer: what is kept of its entries, which of two wins, hard links, whiteouts, broken databases."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -304,3 +305,11 @@ def test_the_analyser_version_changes_with_every_cataloger() -> None:
     assert set(CATALOGER_VERSIONS) == {cataloger.name for cataloger in (*CATALOGERS, *FILE_CATALOGERS)}
     assert ANALYSER_VERSION.startswith(f"{ENGINE_VERSION}:")
     assert len(ANALYSER_VERSION) < 120
+
+
+def test_without_hashing_the_diff_id_stays_unknown_and_all_else_is_the_same() -> None:
+    data = tar(file("a.list", ONE))
+    hashed, plain = layer_read([data], catalogers=LIST), layer_read([data], catalogers=LIST, hash_expanded=False)
+
+    assert plain == replace(hashed, diff_id="")
+    assert layer_read([data], catalogers=LIST, hash_expanded=False, expected_diff_id="sha256:00").evidence

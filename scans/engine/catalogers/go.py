@@ -65,9 +65,13 @@ class GoCataloger:
             if problems.count:
                 raise CatalogError(f"{path} could not be read: {problems.named[0]}.")
             return None
-        digest = content_sha256(content)
         first, *others = packages.values()
-        if first.name not in {STDLIB, TOOLCHAIN}:
+        digest = ""
+        if first.name not in {STDLIB, TOOLCHAIN} and any(
+            not one.local and one.name != STDLIB for one in (first, *others)
+        ):
+            # The digest of a program costs as much as inflating it: only where the program can be told from others.
+            digest = content_sha256(content)
             first = replace(first, hashes=(("SHA-256", digest),))
         return Evidence(path, self.name, digest, (first, *others), error=problems.error(path))
 
