@@ -7,40 +7,45 @@ from packageurl import PackageURL
 from scans.engine.ecosystems import normalised_name
 from scans.engine.model import Distribution, Package
 
+_RPM_VENDORS = {
+    "rhel": "redhat",
+    "ol": "oracle",
+    "amzn": "amazon",
+    "opensuse-leap": "opensuse",
+    "opensuse-tumbleweed": "opensuse",
+} | dict.fromkeys(("sles", "sled", "sles_sap", "sle_hpc", "sle-micro", "sl-micro", "sle-micro-rancher"), "suse")
+"""os-release ID → the vendor, which is the namespace of rpm packages; the ID itself where it is that."""
+_OS_TYPES = frozenset({"deb", "apk", "rpm"})
+_ARCH_QUALIFIERS = {"gem": "platform", "conda": "subdir", "bitnami": "arch"}
+"""purl type → the qualifier that says for which machine the package was built."""
+_NOT_IN_NAMES = re.compile(r"[/@\s]+")
+
 
 def purl_of(package: Package, distribution: Distribution | None) -> str:
     """The package URL, for instance `pkg:deb/debian/libssl3@3.0.11-1?arch=amd64&distro=debian-12&upstream=openssl`.
 
-    Debian's epoch is part of the version. `upstream` names the source where it differs, with its version where that
-    differs too.
+    Debian's epoch is part of the version, rpm's a qualifier. `upstream` names the source where it differs, with its
+    version where that differs too; for rpm it is the source package's file, as in Syft. A Go module keeps the `v` of
+    its version. Source: the purl specification's type definitions.
     """
-    namespace, name, version, qualifiers = "", package.name, package.version, dict[str, str]()
-    match package.type:
-        case "deb" | "apk":
-            namespace = distribution.family if distribution else ""
-            qualifiers = _os_qualifiers(package, distribution)
-        case "rpm":
-            namespace = _RPM_VENDORS.get(distribution.family, distribution.family) if distribution else ""
-            epoch, _, version = package.version.rpartition(":")
-            qualifiers = _os_qualifiers(package, distribution) | {"epoch": epoch, "rpmmod": package.modularity}
-        case "pypi":
-            name = normalised_name("PyPI", name)
-        case "npm" | "composer" | "golang":
-            namespace, _, name = name.rpartition("/")
-        case "maven":
-            namespace, _, name = name.rpartition(":")
-        case "gem":
-            qualifiers = {"platform": package.arch}
-    kept = {key: value for key, value in qualifiers.items() if value}
+    version = package.version
+    if package.type in _OS_TYPES:
+        namespace, name = distribution.family if distribution else "", package.name
+        qualifiers = _os_qualifiers(package, distribution)
+        if package.type == "rpm":
+            namespace = _RPM_VENDORS.get(namespace, namespace)
+            qualifiers["epoch"], _, version = version.rpartition(":")
+            qualifiers["rpmmod"] = package.modularity
+    elif package.type == "pypi":
+        namespace, name, qualifiers = "", normalised_name("PyPI", package.name), {}
+    else:
+        namespace, _, name = package.name.rpartition(":" if package.type == "maven" else "/")
+        qualifiers = {_ARCH_QUALIFIERS.get(package.type, ""): package.arch}
+    kept = {key: value for key, value in qualifiers.items() if key and value}
     try:
         return PackageURL(package.type, namespace or None, name, version or None, kept).to_string()
     except (ValueError, TypeError):  # a name of slashes only, which nothing that is published has
-        return PackageURL("generic", None, _NO_SLASHES.sub("_", package.name) or "_", version or None).to_string()
-
-
-_RPM_VENDORS = {"rhel": "redhat", "opensuse-leap": "opensuse", "opensuse-tumbleweed": "opensuse", "ol": "oracle"}
-"""os-release ID → the vendor that the purl specification's examples and Syft name."""
-_NO_SLASHES = re.compile(r"[/@\s]+")
+        return PackageURL("generic", None, _NOT_IN_NAMES.sub("_", package.name) or "_", version or None).to_string()
 
 
 def _os_qualifiers(package: Package, distribution: Distribution | None) -> dict[str, str]:
@@ -48,7 +53,7 @@ def _os_qualifiers(package: Package, distribution: Distribution | None) -> dict[
     if distribution and distribution.family:
         release = distribution.version or distribution.codename
         qualifiers["distro"] = f"{distribution.family}-{release}" if release else distribution.family
-    return {name: value for name, value in qualifiers.items() if value}
+    return qualifiers
 
 
 def _upstream(package: Package) -> str:

@@ -16,7 +16,6 @@ from scans.engine.ecosystems import (
 )
 from scans.engine.families import Ecosystem, ecosystem_filed
 from scans.engine.model import Distribution, Package
-from scans.engine.purl import purl_of
 
 BOOKWORM = Distribution("debian", "12", "Debian GNU/Linux 12 (bookworm)", "bookworm")
 JAMMY = Distribution("ubuntu", "22.04", "Ubuntu 22.04.4 LTS", "jammy")
@@ -242,53 +241,3 @@ def test_ecosystem_strings_are_taken_apart_and_put_together():
     assert str(Ecosystem("Ubuntu", "22.04:LTS")) == "Ubuntu:22.04:LTS"
     assert str(Ecosystem("PyPI")) == "PyPI"
     assert (scheme_of("Debian:12"), scheme_of("PyPI"), scheme_of("FreeBSD:ports")) == ("dpkg", "pep440", "")
-
-
-@pytest.mark.parametrize(
-    ("package", "distribution", "purl"),
-    [
-        (
-            Package("deb", "libssl3", "3.0.11-1", "p", "amd64", "openssl", "3.0.11-1"),
-            BOOKWORM,
-            "pkg:deb/debian/libssl3@3.0.11-1?arch=amd64&distro=debian-12&upstream=openssl",
-        ),
-        (
-            Package("deb", "g++", "4:12.2.0-3", "p", "amd64", "gcc-defaults", "1.203"),
-            BOOKWORM,
-            "pkg:deb/debian/g%2B%2B@4:12.2.0-3?arch=amd64&distro=debian-12&upstream=gcc-defaults%401.203",
-        ),
-        (
-            Package("apk", "musl", "1.2.4-r2", "p", "x86_64", "musl", "1.2.4-r2"),
-            ALPINE,
-            "pkg:apk/alpine/musl@1.2.4-r2?arch=x86_64&distro=alpine-3.19.1",
-        ),
-        (Package("apk", "musl", "1.2.4-r2", "p"), None, "pkg:apk/musl@1.2.4-r2"),
-        (
-            Package("deb", "bash", "5.2", "p"),
-            Distribution("debian", "", "", "trixie"),
-            "pkg:deb/debian/bash@5.2?distro=debian-trixie",
-        ),
-        (Package("npm", "@babel/core", "7.1.0", "p"), ALPINE, "pkg:npm/%40babel/core@7.1.0"),
-        (Package("npm", "lodash", "4.17.4", "p"), None, "pkg:npm/lodash@4.17.4"),
-        (Package("pypi", "Zope.Interface", "5.0", "p"), None, "pkg:pypi/zope-interface@5.0"),
-        (Package("pypi", "torch", "2.0.1+cu118", "p"), None, "pkg:pypi/torch@2.0.1%2Bcu118"),
-        (
-            Package("rpm", "curl", "1:7.76-3.el9", "p", "x86_64", "curl", "1:7.76-3.el9", modularity="a:1:2:3"),
-            Distribution("rhel", "9.4", ""),
-            "pkg:rpm/redhat/curl@7.76-3.el9?arch=x86_64&distro=rhel-9.4&epoch=1&rpmmod=a:1:2:3&upstream=curl-7.76-3.el9.src.rpm",
-        ),
-        (Package("maven", "org.a.b:c-d", "1.0", "p"), None, "pkg:maven/org.a.b/c-d@1.0"),
-        (Package("maven", "c-d", "1.0", "p"), None, "pkg:maven/c-d@1.0"),
-        (Package("golang", "github.com/a/b/v2", "v2.0.1", "p"), None, "pkg:golang/github.com/a/b/v2@v2.0.1"),
-        (Package("golang", "stdlib", "1.22.3", "p"), None, "pkg:golang/stdlib@1.22.3"),
-        (Package("cargo", "serde", "1.0", "p"), None, "pkg:cargo/serde@1.0"),
-        (Package("composer", "symfony/yaml", "5.0", "p"), None, "pkg:composer/symfony/yaml@5.0"),
-        (Package("gem", "nokogiri", "1.10", "p", arch="java"), None, "pkg:gem/nokogiri@1.10?platform=java"),
-        (Package("nuget", "Newtonsoft.Json", "13.0.1", "p"), None, "pkg:nuget/Newtonsoft.Json@13.0.1"),
-        (Package("conda", "numpy", "1.26", "p"), None, "pkg:conda/numpy@1.26"),
-        (Package("npm", "@a/", "1", "p"), None, "pkg:generic/_a_@1"),
-        (Package("deb", "//", "1", "p"), None, "pkg:generic/_@1"),
-    ],
-)
-def test_package_urls(package, distribution, purl):
-    assert purl_of(package, distribution) == purl
