@@ -1,11 +1,15 @@
 """dpkg's status, distroless status.d, opkg, and the lists of files (reference B2, D2, E28)."""
 
+import contextlib
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from scans.engine.catalogers.base import MIB, is_plain_text
 from scans.engine.catalogers.dpkg import DpkgCataloger, is_third_party
 from scans.engine.catalogers.dpkg_files import DpkgFilesCataloger
 from scans.engine.errors import CatalogError
@@ -56,6 +60,7 @@ def test_a_stanza_gives_binary_and_source():
         ("Source: foo (1.2-3\n", "foo", "1.2-3"),
         ("Source: foo ()\n", "foo", "1.2-3+b1"),
         ("source:foo (2:1.0)\n", "foo", "2:1.0"),
+        ("Source: feeds/base/package/network/services/foo\n", "foo", "1.2-3+b1"),
     ],
 )
 def test_the_source_may_have_another_version_than_the_binary(source, name, version):
@@ -174,6 +179,41 @@ def test_distroless_stanzas_have_no_status_and_may_lack_the_last_newline():
     assert evidence.error == ""
 
 
+@pytest.mark.parametrize("version", [":", "1:", "1:2:3", "one", "1.0_2", "9" * 1024])
+def test_a_version_that_cannot_be_compared_is_kept_as_it_is_written(version):
+    evidence = CATALOGER.parse(STATUS, _stanza("a", version=version) + _stanza("b"))
+
+    assert [package.version for package in evidence.packages] == [version, "1.0-1"]
+    assert evidence.error == ""
+
+
+def test_a_line_of_a_long_field_that_looks_like_a_field_is_none():
+    data = b"Package: a\nStatus: install ok installed\nDescription: x\n Version: 9\n\tSource: y\nVersion: 1\n\n"
+
+    assert [(item.version, item.source_name) for item in CATALOGER.parse(STATUS, data).packages] == [("1", "a")]
+
+
+CONTROL = b"""Package: dropbear
+Version: 2022.82-2
+Depends: libc
+License: MIT
+License: BSD-2-Clause
+Section: net
+Architecture: x86_64
+Source: package/network/services/dropbear
+Description:  A small SSH2 server/client
+"""
+
+
+@pytest.mark.parametrize("path", ["usr/lib/opkg/info/dropbear.control", "var/lib/opkg/status"])
+def test_packages_of_opkg_are_read_from_its_status_and_from_each_one_s_control(path):
+    evidence = CATALOGER.parse(path, CONTROL)
+
+    expected = Package(*("deb", "dropbear", "2022.82-2", path, "x86_64", "dropbear", "2022.82-2"), licenses=("MIT",))
+    assert evidence.packages == (expected,)
+    assert evidence.error == ""
+
+
 def test_the_same_package_twice_in_a_file_is_one():
     assert _names(_stanza("a") + _stanza("a")) == ["a"]
 
@@ -194,7 +234,15 @@ def test_the_same_name_for_two_architectures_is_two():
         ("var/lib/dpkg/status-old", False),
         ("usr/lib/opkg/status", True),
         ("opt/rootfs/lib/opkg/status", True),
+        ("lib/opkg/status", True),
+        ("var/lib/opkg/status", True),
         ("xlib/opkg/status", False),
+        ("usr/lib/opkg/info/dropbear.control", True),
+        ("lib/opkg/info/dropbear.control", True),
+        ("usr/lib/opkg/info/deeper/dropbear.control", False),
+        ("usr/lib/opkg/dropbear.control", False),
+        ("xlib/opkg/info/dropbear.control", False),
+        ("usr/share/doc/dropbear.control", False),
         ("home/me/status", False),
     ],
 )
@@ -227,7 +275,7 @@ def test_lists_of_files_keep_only_what_language_catalogers_read():
 
     evidence = FILES.parse("var/lib/dpkg/info/python3-pip:amd64.list", listing)
 
-    assert [path for path, _ in evidence.owned if path != "usr"] == [
+    assert [path for path, _ in evidence.owned] == [
         "usr/lib/python3/dist-packages/pip-23.0.1.dist-info/METADATA",
         "usr/bin/pip",
         "usr/lib/libpip.so.3",
@@ -243,9 +291,52 @@ def test_checksums_name_files_too():
     assert evidence.owned == (("usr/share/nodejs/semver/package.json", "node-semver"),)
 
 
+def test_folders_of_a_list_are_no_evidence():
+    listing = b"/.\n/usr\n/usr/bin\n/usr/bin/a\n/usr/bin/ab\n/usr/lib\n/usr/lib/x\n/usr/lib/x/METADATA\n"
+
+    evidence = FILES.parse("var/lib/dpkg/info/a.list", listing)
+
+    assert [path for path, _ in evidence.owned] == ["usr/bin/a", "usr/bin/ab", "usr/lib/x/METADATA"]
+
+
+def test_of_a_million_programs_not_all_are_kept_and_that_is_said():
+    evidence = FILES.parse("var/lib/dpkg/info/a.list", b"/bin/x\n" * 1_000_000)
+
+    assert len(evidence.owned) < 120_000
+    assert "names more than 100000 programs" in evidence.error
+
+
+@pytest.mark.parametrize(
+    ("line", "path"),
+    [
+        (b"d41d8cd98f00b204e9800998ecf8427e  usr/bin/a\n", "usr/bin/a"),
+        (b"d41d8cd98f00b204e9800998ecf8427e *usr/bin/a\r\n", "usr/bin/a"),
+        (b"D41D8CD98F00B204E9800998ECF8427E  ./usr/bin/a\n", "usr/bin/a"),
+        (b"d41d8cd98f00b204e9800998ecf8427e  /usr/bin/a b", "usr/bin/a b"),
+        (b"d41d8cd98f00b204e9800998ecf8427e  ../usr/bin/a\n", ""),
+        (b"d41d8cd98f00b204e9800998ecf8427e\n", ""),
+        (b"usr/bin/a\n", ""),
+    ],
+)
+def test_a_checksum_s_line_ends_with_the_path(line, path):
+    owned = FILES.parse("var/lib/dpkg/status.d/a.md5sums", line).owned
+
+    assert owned == (((path, "a"),) if path else ())
+
+
+def test_opkg_s_lists_may_say_more_after_a_tab():
+    evidence = FILES.parse("usr/lib/opkg/info/a.list", b"/usr/bin/a\t0755\n/usr/bin/b\t0777\ta\n")
+
+    assert evidence.owned == (("usr/bin/a", "a"), ("usr/bin/b", "a"))
+
+
 @pytest.mark.parametrize(
     ("path", "wanted"),
     [
+        ("usr/lib/opkg/info/a.list", True),
+        ("lib/opkg/info/a.list", True),
+        ("etc/apt/sources.list", False),
+        ("xvar/lib/dpkg/info/a.list", False),
         ("var/lib/dpkg/info/a.list", True),
         ("var/lib/dpkg/info/a.md5sums", False),
         ("var/lib/dpkg/info/a.postinst", False),
@@ -271,3 +362,40 @@ def test_this_machine_s_own_database_reads_as_dpkg_query_reads_it():
 
     assert {(p.name, p.version, p.arch, p.source_name, p.source_version) for p in evidence.packages} == expected
     assert evidence.error == ""
+
+
+PIECES = (
+    b"\n",
+    b"\n\n",
+    b" ",
+    b"\r\n",
+    b"Package: a",
+    b"Version: 1",
+    b"Status: install ok ",
+    b"Source: (",
+    b"\0",
+    b":",
+    OPENSSL,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(parts=st.lists(st.one_of(st.binary(max_size=12), st.sampled_from(PIECES)), max_size=40))
+def test_any_bytes_give_evidence_or_a_catalog_error(parts):
+    data = b"".join(parts)
+    FILES.parse("var/lib/dpkg/info/a.list", data)
+    FILES.parse("var/lib/dpkg/status.d/a.md5sums", data)
+    with contextlib.suppress(CatalogError):
+        for package in CATALOGER.parse(STATUS, data).packages:
+            assert all(map(is_plain_text, (package.name, package.version, package.source_name, package.source_version)))
+
+
+@pytest.mark.parametrize(
+    "piece", [b"\n \n", b"\n\n\n", b"a:\n ", b"a:\n\n", b"Source: (", b" \t", b"a", b"a\n", b"/a\n"]
+)
+def test_a_repeated_piece_costs_linear_time(piece):
+    data = _stanza("a") + piece * (MIB // len(piece)) + b"\n"
+
+    assert [package.name for package in CATALOGER.parse(STATUS, data).packages] == ["a"]
+    FILES.parse("var/lib/dpkg/info/a.list", data)
+    FILES.parse("var/lib/dpkg/status.d/a.md5sums", data)

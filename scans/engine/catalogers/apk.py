@@ -7,17 +7,20 @@ import binascii
 import re
 from collections.abc import Iterator
 
-from scans.engine.catalogers.base import MAX_RECORDS, MIB, Problems, content_digest, is_plain_text, ownable_paths
+from scans.engine.catalogers.base import MAX_RECORDS, MIB, Problems, content_digest, is_plain_text
 from scans.engine.errors import CatalogError
+from scans.engine.formats.file_lists import owned_paths
 from scans.engine.model import Evidence, Package
 
 DATABASE = "lib/apk/db/installed"
 _BELOW = f"/{DATABASE}"
+_EMPTY_LINES = re.compile(rb"\n{3,}")
 _FIELD = re.compile(rb"\n([PVAoLC]):([^\n]*)")
 _NO_FIELD = re.compile(rb"\n(?![A-Za-z]:)[^\n]")
-_FOLDER = b"\nF:"
-_FILE = re.compile(rb"\nR:/*([^\n]+)")
+_PLACE = re.compile(rb"\n(?:R:/*+([^\n]+)|F:([^\n]*))")
 _MAX_LICENSE = 500
+_MAX_OWNED = 500_000
+"""Of all packages together; a big system has some ten thousand programs."""
 _DIGESTS = {"Q1": ("SHA-1", 20), "Q2": ("SHA-256", 32)}
 
 
@@ -38,10 +41,11 @@ class ApkCataloger:
         if text and not text.endswith(b"\n"):
             problems.add("it is cut off in the middle of a line")
             text = text[: text.rfind(b"\n") + 1]
-        text = b"\n" + text
+        text = _EMPTY_LINES.sub(b"\n\n", b"\n" + text)
         has_broken_lines = _NO_FIELD.search(text) is not None
         packages: list[Package] = []
         owned: list[tuple[str, str]] = []
+        owns_few = True
         for number, record in enumerate(_records(text), start=1):
             if number > MAX_RECORDS:
                 problems.add(f"it has more than {MAX_RECORDS} records", first=True)
@@ -51,7 +55,11 @@ class ApkCataloger:
                 problems.add(f"record {number} has no name or no version")
                 continue
             packages.append(package)
-            owned += [(name, package.name) for name in ownable_paths(_files(record))]
+            if owns_few:
+                names, owns_few = owned_paths(_files(record), _MAX_OWNED - len(owned))
+                owned += [(name, package.name) for name in names]
+                if not owns_few:
+                    problems.add(f"its packages own more than {_MAX_OWNED} programs", first=True)
             if has_broken_lines and _NO_FIELD.search(record):
                 problems.add(f"record {number} ({package.name[:100]}) has a line that is no field")
         if problems.count and not packages:
@@ -80,19 +88,21 @@ def _records(text: bytes) -> Iterator[bytes]:
 def _fields(record: bytes) -> dict[bytes, str]:
     """Keys are case-sensitive; the first of equal keys counts."""
     found: dict[bytes, str] = {}
-    for key, value in _FIELD.findall(record):
-        if key not in found:
-            found[key] = value.decode("utf-8", "replace").strip()
+    for match in _FIELD.finditer(record):
+        if match[1] not in found:
+            found[match[1]] = match[2].decode("utf-8", "replace").strip()
     return found
 
 
 def _files(record: bytes) -> Iterator[bytes]:
     """The paths of the record's files: F: opens a folder (empty: the root), R: names a file in it."""
-    for part in record.split(_FOLDER):
-        folder = part.partition(b"\n")[0].strip(b"/")
-        above = b"/%b/" % folder if folder else b"/"
-        for name in _FILE.findall(part):
-            yield above + name
+    above = b"/"
+    for match in _PLACE.finditer(record):
+        if match[1] is not None:
+            yield above + match[1]
+        else:
+            folder = match[2].strip(b"/")
+            above = b"/%b/" % folder if folder else b"/"
 
 
 def _package(path: str, fields: dict[bytes, str]) -> Package | None:

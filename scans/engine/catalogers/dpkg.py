@@ -1,9 +1,8 @@
-"""Debian packages: dpkg's status file, the status.d folder of distroless images, opkg's status. Reference B2.
+"""Debian packages: dpkg's status file, the status.d folder of distroless images, opkg's status and info. Reference B2.
 
 A stanza that cannot be read is left out and named in the error; the stanzas around it stay.
 """
 
-import io
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -14,10 +13,17 @@ from scans.engine.model import Evidence, Package
 
 STATUS = "var/lib/dpkg/status"
 STATUS_FOLDER = "var/lib/dpkg/status.d/"
+OPKG_INFO = "/lib/opkg/info/"
+"""End of the folder, with a slash before it, where opkg keeps a .control and a .list of each package."""
+_OPKG_STATUS = "/lib/opkg/status"
 
-_WANTED = {
-    name.encode("ascii"): name for name in ("package", "status", "version", "source", "architecture", "maintainer")
-}
+_BLANK_LINES = re.compile(rb"\n(?:[ \t\v\f\r]*+\n)++")
+_WANTED = re.compile(
+    rb"\n(package|status|version|source|architecture|maintainer|license):([^\n]*+(?:\n[ \t][^\n]*+)*+)", re.IGNORECASE
+)
+_ANY_FIELD = re.compile(rb"\n[^ \t\n]")
+_NO_FIELD = re.compile(rb"\n(?=[^ \t\n])[^:\n]*+(?!:)")
+_MAX_LICENSE = 500
 _SOURCE = re.compile(r"([^\s(]+)(?:\s*\(\s*([^\s()]+))?")
 
 _PRESENT_STATES = frozenset(
@@ -79,16 +85,18 @@ _REBUILDS = re.compile(r"\.pgdg|deb\.sury\.org|~ppa|\+ppa|ppa[0-9]+~")
 
 class DpkgCataloger:
     name = "dpkg"
-    version = 1
+    version = 2
     max_bytes = 64 * MIB
     basenames = frozenset({"status"})
-    suffixes: tuple[str, ...] = ()
+    suffixes: tuple[str, ...] = (".control",)
     prefixes: tuple[str, ...] = (STATUS_FOLDER,)
 
     def wants(self, path: str) -> bool:
         if path.startswith(STATUS_FOLDER):
             return not path.endswith(".md5sums") and "/" not in path[len(STATUS_FOLDER) :]
-        return path in {STATUS, "lib/opkg/status"} or path.endswith("/lib/opkg/status")
+        if path.endswith(".control"):
+            return f"/{path[: path.rfind('/') + 1]}".endswith(OPKG_INFO)
+        return path == STATUS or f"/{path}".endswith(_OPKG_STATUS)
 
     def parse(self, path: str, data: bytes) -> Evidence:
         """Raises CatalogError where the file is not empty and holds no stanza at all."""
@@ -119,33 +127,28 @@ def _stanzas(text: bytes) -> Iterator[tuple[dict[str, str], str]]:
 
     Of a stanza with two equal fields only the package's name is given: two stanzas may have run into one.
     """
-    fields: dict[str, list[bytes]] = {}
-    current: list[bytes] | None = None
-    problem, twice, empty = "", "", True
-    for line in io.BytesIO(text + b"\n\n"):
-        if line.isspace():
-            if twice:
-                yield _decoded({"package": fields.get("package", [])}), f"it has two fields {twice}"
-            elif not empty:
-                yield _decoded(fields), problem
-            fields, current, problem, twice, empty = {}, None, "", "", True
-        elif line[0] in b" \t":
-            if current is not None:
-                current.append(line)
+    text = _BLANK_LINES.sub(b"\n\n", b"\n" + text.rstrip())
+    has_broken_lines = _NO_FIELD.search(text) is not None
+    start, end = 0, len(text)
+    while start < end:
+        stop = text.find(b"\n\n", start)
+        stop = end if stop < 0 else stop
+        stanza = text[start:stop]
+        start = stop + 1
+        if not _ANY_FIELD.search(stanza):
+            continue
+        fields: dict[str, str] = {}
+        twice = ""
+        for match in _WANTED.finditer(stanza):
+            name = match[1].lower().decode("ascii")
+            if name not in fields:
+                fields[name] = match[2].decode("utf-8", "replace").strip()
+            elif name != "license":
+                twice = name
+        if twice:
+            yield {"package": fields.get("package", "")}, f"it has two fields {twice}"
         else:
-            name, colon, value = line.partition(b":")
-            key = _WANTED.get(name.lower())
-            current, empty = None, False
-            if not colon:
-                problem = "it has a line that is no field"
-            elif key in fields:
-                twice = key
-            elif key:
-                fields[key] = current = [value]
-
-
-def _decoded(fields: dict[str, list[bytes]]) -> dict[str, str]:
-    return {key: b"".join(parts).decode("utf-8", "replace").strip() for key, parts in fields.items()}
+            yield fields, "it has a line that is no field" if has_broken_lines and _NO_FIELD.search(stanza) else ""
 
 
 def _package(path: str, fields: dict[str, str]) -> tuple[Package | None, str]:
@@ -166,14 +169,17 @@ def _package(path: str, fields: dict[str, str]) -> tuple[Package | None, str]:
     arch = fields.get("architecture", "")
     source = _SOURCE.match(fields.get("source", ""))
     source_name, source_version = source.groups() if source else (None, None)
+    source_name = source_name.rpartition("/")[2] if source_name else ""  # OpenWrt names the folder of its recipe
+    licence = fields.get("license", "")  # opkg's
     package = Package(
         type="deb",
         name=name,
         version=version,
         path=path,
         arch=arch if is_plain_text(arch) else "",
-        source_name=source_name if source_name and is_plain_text(source_name) else name,
+        source_name=source_name if is_plain_text(source_name) else name,
         source_version=source_version if source_version and is_plain_text(source_version) else version,
+        licenses=(licence,) if 0 < len(licence) <= _MAX_LICENSE and licence.isprintable() else (),
         third_party=is_third_party(fields.get("maintainer", ""), version),
     )
     return package, ""
