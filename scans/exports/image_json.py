@@ -79,6 +79,10 @@ def _package(item: InstalledPackage, inventory: Inventory) -> dict[str, Any]:
         "path": package.path,
         "layer": item.layer,
         "owned_by": item.owned_by or None,
+        "local": package.local,
+        "modularity": package.modularity or None,
+        "vendor": package.vendor or None,
+        "note": package.note or None,
     }
 
 
