@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scans.engine.families import FAMILIES, Ecosystem, ecosystem_filed, title_of
+from scans.engine.formats.release_files import AND_EDGE
 from scans.engine.model import Distribution, Package
 from scans.engine.versions import is_valid
 
@@ -56,6 +57,7 @@ SCHEMES: dict[str, str] = {
     "Wolfi": "apk",
     "Chainguard": "apk",
     "MinimOS": "apk",
+    "CleanStart": "apk",
     "Alpaquita": "apk",
     "BellSoft Hardened Containers": "apk",
     "PyPI": "pep440",
@@ -102,10 +104,10 @@ def lookup_keys(package: Package, distribution: Distribution | None) -> tuple[Lo
 
 def exclusion(package: Package, distribution: Distribution | None) -> str:
     """Why a package has no lookup keys, as a sentence; "" where it has some."""
-    if not package.version:
-        return "Its version is not known."
     if package.local:
         return "It is not the package that is published under this name: no advisory speaks of it."
+    if not package.version:
+        return "Its version is not known."
     if package.type == "bitnami" and not is_valid("semver", package.version):
         return "Its version has no place in the order of Bitnami's versions."
     if package.type in LANGUAGES:
@@ -124,7 +126,7 @@ def exclusion(package: Package, distribution: Distribution | None) -> str:
     if ecosystem is None:
         return coverage(distribution)
     if SCHEMES[ecosystem.name] != OS_TYPES[package.type]:
-        return f"A {package.type} package in {ecosystem.name} has no advisories."
+        return f"A package of type {package.type} in {ecosystem.name} has no advisories."
     return ""
 
 
@@ -159,6 +161,12 @@ def coverage(distribution: Distribution | None) -> str:
         )
     if distribution.family in ("alpine", "postmarketos"):
         return f"{title} is a moving or unknown branch of Alpine without advisories: its packages are not matched."
+    if distribution.family == "debian" and distribution.codename == "sid":
+        return f"{title} is never released, and no advisories are filed for it: its packages are not matched."
+    if distribution.family == "openeuler" and distribution.version:
+        return f"{title} is no long-term release, of which alone advisories speak: its packages are not matched."
+    if distribution.family == "busybox":
+        return f"{title} names no operating system and keeps no list of packages: only language packages are matched."
     if distribution.family in FAMILIES:
         return f"{title} names no release, so that its advisories cannot be chosen: its packages are not matched."
     return f"{title} has no advisory source: only language packages are matched."
@@ -170,6 +178,8 @@ def caveat(distribution: Distribution | None) -> str:
         return ""
     if distribution.family == "debian" and not distribution.version:
         return f"{title_of(distribution)} is not released yet: its advisories may be incomplete."
+    if distribution.family == "alpine" and distribution.name.endswith(AND_EDGE):
+        return "apk installs from Alpine's edge as well: what comes from there may have other fixed versions."
     if distribution.family == "raspbian":
         return "Raspbian rebuilds Debian's packages: fixed versions may differ from Debian's."
     if distribution.family == "postmarketos":
@@ -214,4 +224,4 @@ def _ubuntu_variants(ecosystem: Ecosystem) -> tuple[str, ...]:
     return (f"Ubuntu:Pro:{ecosystem.release}", f"Ubuntu:{ecosystem.release.removesuffix(':LTS')}")
 
 
-_ALSO_BY_BINARY_NAME = frozenset({"Wolfi", "Chainguard", "MinimOS"})
+_ALSO_BY_BINARY_NAME = frozenset({"Wolfi", "Chainguard", "MinimOS", "CleanStart"})

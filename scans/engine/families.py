@@ -22,6 +22,12 @@ class Ecosystem:
 
 
 DEBIAN_CODENAMES = {
+    "woody": "3.0",
+    "sarge": "3.1",
+    "etch": "4.0",
+    "lenny": "5.0",
+    "squeeze": "6.0",
+    "wheezy": "7",
     "jessie": "8",
     "stretch": "9",
     "buster": "10",
@@ -50,6 +56,8 @@ TITLES = {
     "azurelinux": "Azure Linux",
     "busybox": "BusyBox",
     "centos": "CentOS",
+    "cleanstart": "CleanStart",
+    "clnstrt": "CleanStart",
     "fedora": "Fedora Linux",
     "mariner": "CBL-Mariner",
     "minimos": "MinimOS",
@@ -74,8 +82,9 @@ TITLES = {
 
 _TWO_NUMBERS = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
 _MAJOR = re.compile(r"[0-9]{1,4}")
-_LONG_TERM = re.compile(r"\((LTS(?:-SP[0-9]{1,2})?)\)")
+_LONG_TERM = re.compile(r"\b(LTS(?:-SP[0-9]{1,2})?)(?![\w-])")
 _SUSE = "SUSE "
+_DEBIAN_FIRST_WITHOUT_MINOR = 7
 
 
 def ecosystem_filed(distribution: Distribution | None) -> Ecosystem | None:
@@ -95,9 +104,13 @@ def title_of(distribution: Distribution) -> str:
 
 
 def _debian(distribution: Distribution) -> Ecosystem | None:
-    """The major number; testing has no VERSION_ID, so its codename's number (D42). `sid` is not exported by OSV."""
+    """The major number, and up to 6.0 the minor one; testing has no VERSION_ID, so its codename's number (D42). `sid`
+    is not exported by OSV. Source: Debian's distro-info-data, which OSV's names of releases are from."""
     found = _MAJOR.match(distribution.version)
     release = found.group() if found else DEBIAN_CODENAMES.get(distribution.codename, "")
+    if found and int(release) < _DEBIAN_FIRST_WITHOUT_MINOR:
+        both = _TWO_NUMBERS.match(distribution.version)
+        release = both.group() if both else f"{release}.0"
     return Ecosystem("Debian", release) if release else None
 
 
@@ -172,9 +185,12 @@ def _suse(distribution: Distribution) -> Ecosystem | None:
 
 
 def _openeuler(distribution: Distribution) -> Ecosystem | None:
-    """`24.03-LTS-SP1`, of which VERSION_ID has the number and PRETTY_NAME the rest: `openEuler 24.03 (LTS-SP1)`."""
+    """`24.03-LTS-SP1`, of which VERSION_ID has the number and PRETTY_NAME the rest: `openEuler 24.03 (LTS-SP1)`.
+
+    Releases without LTS ("innovation") are outside openEuler's advisories (OSV schema, "Defined ecosystems").
+    """
     found, term = _TWO_NUMBERS.match(distribution.version), _LONG_TERM.search(distribution.name)
-    return Ecosystem("openEuler", f"{found.group()}-{term[1]}" if term else found.group()) if found else None
+    return Ecosystem("openEuler", f"{found.group()}-{term[1]}") if found and term else None
 
 
 def _without_release(name: str) -> Callable[[Distribution], Ecosystem | None]:
@@ -191,6 +207,8 @@ FAMILIES: dict[str, Callable[[Distribution], Ecosystem | None]] = {
     "chainguard": _without_release("Chainguard"),
     "minimos": _without_release("MinimOS"),
     "echo": _without_release("Echo"),
+    "cleanstart": _without_release("CleanStart"),
+    "clnstrt": _without_release("CleanStart"),
     "alpaquita": _alpaquita("Alpaquita"),
     "bellsoft-hardened-containers": _alpaquita("BellSoft Hardened Containers"),
     "rhel": _major("Red Hat", "enterprise_linux:"),

@@ -42,9 +42,10 @@ def purl_of(package: Package, distribution: Distribution | None) -> str:
         namespace, _, name = package.name.rpartition(":" if package.type == "maven" else "/")
         qualifiers = {_ARCH_QUALIFIERS.get(package.type, ""): package.arch}
     kept = {key: value for key, value in qualifiers.items() if key and value}
+    plain = "" if "/" in name else name  # the specification wants it escaped, and packageurl writes it as it is
     try:
-        return PackageURL(package.type, namespace or None, name, version or None, kept).to_string()
-    except (ValueError, TypeError):  # a name of slashes only, which nothing that is published has
+        return PackageURL(package.type, namespace or None, plain, version or None, kept).to_string()
+    except (ValueError, TypeError):  # a name with slashes where none can be, which nothing that is published has
         return PackageURL("generic", None, _NOT_IN_NAMES.sub("_", package.name) or "_", version or None).to_string()
 
 

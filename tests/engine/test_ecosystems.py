@@ -31,6 +31,13 @@ LIBSSL = Package("deb", "libssl3", "3.0.11-1+b1", "p", "amd64", "openssl", "3.0.
         (Distribution("debian", "", "Debian GNU/Linux forky/sid", "forky"), "Debian:14"),
         (Distribution("debian", "", "Debian GNU/Linux trixie/sid", "trixie"), "Debian:13"),
         (Distribution("raspbian", "11", ""), "Debian:11"),
+        (Distribution("debian", "6.0.10", ""), "Debian:6.0"),
+        (Distribution("debian", "6", ""), "Debian:6.0"),
+        (Distribution("debian", "3.1", ""), "Debian:3.1"),
+        (Distribution("debian", "7", "", "wheezy"), "Debian:7"),
+        (Distribution("cleanstart", "", ""), "CleanStart"),
+        (Distribution("echo", "1", ""), "Echo"),
+        (Distribution("alpine", "3.19.1", "Alpine Linux v3.19 (and edge)"), "Alpine:v3.19"),
         (JAMMY, "Ubuntu:22.04:LTS"),
         (Distribution("ubuntu", "24.10", ""), "Ubuntu:24.10"),
         (Distribution("ubuntu", "23.04", ""), "Ubuntu:23.04"),
@@ -54,7 +61,9 @@ def test_covered_distributions(distribution, ecosystem):
     ("distribution", "words"),
     [
         (None, "names no operating system"),
-        (Distribution("debian", "", "", "sid"), "names no release"),
+        (Distribution("debian", "", "", "sid"), "is never released"),
+        (Distribution("busybox", "1.36.1", "BusyBox v1.36.1"), "keeps no list of packages"),
+        (Distribution("openeuler", "23.09", "openEuler 23.09"), "is no long-term release"),
         (Distribution("debian", "", ""), "names no release"),
         (Distribution("alpine", "3.23.0_alpha20251016", "Alpine Linux edge"), "moving or unknown branch"),
         (Distribution("alpine", "edge", ""), "moving or unknown branch"),
@@ -72,7 +81,7 @@ def test_covered_distributions(distribution, ecosystem):
         (Distribution("ol", "9.4", ""), "Oracle Linux 9.4 has no advisory source"),
         (Distribution("centos", "7", ""), "CentOS 7 has no advisory source"),
         (Distribution("bottlerocket", "1.34.0", ""), "Bottlerocket 1.34.0 has no advisory source"),
-        (Distribution("busybox", "1.36.1", ""), "BusyBox 1.36.1 has no advisory source"),
+        (Distribution("busybox", "1.36.1", ""), "BusyBox 1.36.1 names no operating system"),
     ],
 )
 def test_what_is_not_covered_is_said_in_words(distribution, words):
@@ -102,7 +111,7 @@ def test_what_is_not_covered_is_said_in_words(distribution, words):
         (Distribution("mariner", "2.0.20220226", ""), "Azure Linux:2"),
         (Distribution("azurelinux", "3.0", ""), "Azure Linux:3"),
         (Distribution("openeuler", "24.03", "openEuler 24.03 (LTS-SP1)"), "openEuler:24.03-LTS-SP1"),
-        (Distribution("openeuler", "22.03", "openEuler 22.03 LTS"), "openEuler:22.03"),
+        (Distribution("openeuler", "22.03", "openEuler 22.03 LTS"), "openEuler:22.03-LTS"),
         (Distribution("mageia", "9", ""), "Mageia:9"),
         (Distribution("photon", "4.0", ""), "Photon OS:4.0"),
         (BOOKWORM, "Debian:12"),
@@ -120,6 +129,7 @@ def test_families_that_no_advisory_source_speaks_of_are_filed_nowhere(family):
 
 def test_unreleased_and_derived_distributions_carry_a_caveat():
     assert "not released yet" in caveat(Distribution("debian", "", "Debian GNU/Linux forky/sid", "forky"))
+    assert "edge as well" in caveat(Distribution("alpine", "3.19.1", "Alpine Linux v3.19 (and edge)"))
     assert "rebuilds Debian" in caveat(Distribution("raspbian", "12", ""))
     assert caveat(BOOKWORM) == caveat(None) == ""
 
