@@ -14,7 +14,7 @@ from scans.engine.model import Evidence, Package
 
 DATABASE = "lib/apk/db/installed"
 _BELOW = f"/{DATABASE}"
-_EMPTY_LINES = re.compile(rb"\n{3,}")
+_EMPTY_LINES = re.compile(rb"\n{2,}")
 _FIELD = re.compile(rb"\n([PVAoLC]):([^\n]*)")
 _NO_FIELD = re.compile(rb"\n(?![A-Za-z]:)[^\n]")
 _PLACE = re.compile(rb"\n(?:R:/*+([^\n]+)|F:([^\n]*))")
@@ -41,7 +41,7 @@ class ApkCataloger:
         if text and not text.endswith(b"\n"):
             problems.add("it is cut off in the middle of a line")
             text = text[: text.rfind(b"\n") + 1]
-        text = _EMPTY_LINES.sub(b"\n\n", b"\n" + text)
+        text = b"\n" + text
         has_broken_lines = _NO_FIELD.search(text) is not None
         packages: list[Package] = []
         owned: list[tuple[str, str]] = []
@@ -76,13 +76,13 @@ class ApkCataloger:
 
 def _records(text: bytes) -> Iterator[bytes]:
     """The lines between empty ones, each with the newline before it. `text` begins with one."""
-    start, end = 0, len(text)
-    while start < end:
-        stop = text.find(b"\n\n", start)
-        stop = end if stop < 0 else stop
-        if stop > start + 1:
-            yield text[start:stop]
-        start = stop + 1
+    start = 0
+    for empty in _EMPTY_LINES.finditer(text):
+        if empty.start() > start:
+            yield text[start : empty.start()]
+        start = empty.end() - 1
+    if len(text) > start + 1:
+        yield text[start:]
 
 
 def _fields(record: bytes) -> dict[bytes, str]:

@@ -106,9 +106,9 @@ class DpkgCataloger:
             text = text[: text.rfind(b"\n") + 1]
         packages: dict[tuple[str, str, str], Package] = {}
         recognised = False
-        for number, (fields, problem) in enumerate(_stanzas(text), start=1):
+        for number, (fields, problem) in enumerate(_stanzas(b"\n" + text.rstrip()), start=1):
             if number > MAX_RECORDS:
-                problems.add(f"it has more than {MAX_RECORDS} stanzas")
+                problems.add(f"it has more than {MAX_RECORDS} stanzas", first=True)
                 break
             recognised = recognised or "package" in fields
             package, missing = _package(path, fields)
@@ -123,18 +123,13 @@ class DpkgCataloger:
 
 
 def _stanzas(text: bytes) -> Iterator[tuple[dict[str, str], str]]:
-    """Each stanza's fields of interest, and what is wrong with its form. Lines of white space stand between stanzas.
+    """Each stanza's fields of interest, and what is wrong with its form. Lines of white space stand between stanzas;
+    `text` begins with a newline.
 
     Of a stanza with two equal fields only the package's name is given: two stanzas may have run into one.
     """
-    text = _BLANK_LINES.sub(b"\n\n", b"\n" + text.rstrip())
     has_broken_lines = _NO_FIELD.search(text) is not None
-    start, end = 0, len(text)
-    while start < end:
-        stop = text.find(b"\n\n", start)
-        stop = end if stop < 0 else stop
-        stanza = text[start:stop]
-        start = stop + 1
+    for stanza in _parts(text):
         if not _ANY_FIELD.search(stanza):
             continue
         fields: dict[str, str] = {}
@@ -149,6 +144,16 @@ def _stanzas(text: bytes) -> Iterator[tuple[dict[str, str], str]]:
             yield {"package": fields.get("package", "")}, f"it has two fields {twice}"
         else:
             yield fields, "it has a line that is no field" if has_broken_lines and _NO_FIELD.search(stanza) else ""
+
+
+def _parts(text: bytes) -> Iterator[bytes]:
+    """What stands between blank lines, each part with the newline before it."""
+    start = 0
+    for blank in _BLANK_LINES.finditer(text):
+        if blank.start() > start:
+            yield text[start : blank.start()]
+        start = blank.end() - 1
+    yield text[start:]
 
 
 def _package(path: str, fields: dict[str, str]) -> tuple[Package | None, str]:
