@@ -13,6 +13,7 @@ from scans.engine.inventory import LayerSlot
 from scans.engine.layers import layer_read
 from scans.engine.limits import Limits, limit_exceeded
 from scans.engine.model import LayerAnalysis
+from scans.prefetch import prefetched
 
 FOREIGN = ("foreign", "nondistributable")
 FOREIGN_WORDS = "A foreign layer: its bytes are not in the registry, and other addresses are never fetched."
@@ -75,7 +76,7 @@ def layer_analyse(source: ImageSource, layer: Descriptor, diff_id: str | None = 
     if layer.size > limits.compressed_bytes:
         error = limit_exceeded(limits, "compressed_bytes", f"The layer is {layer.size:,} bytes as stored")
         return LayerRead(layer.digest, None, error.code, error.message)
-    chunks = iter(source.blob(layer))
+    chunks = prefetched(source.blob(layer))
     try:
         analysis = layer_read(
             chunks,
