@@ -14,7 +14,7 @@ from scans.engine.model import Evidence, Package
 
 DATABASE = "lib/apk/db/installed"
 _BELOW = f"/{DATABASE}"
-_EMPTY_LINES = re.compile(rb"\n{2,}")
+_BEFORE_RECORD = re.compile(rb"\n+(?=\n)")
 _FIELD = re.compile(rb"\n([PVAoLC]):([^\n]*)")
 _NO_FIELD = re.compile(rb"\n(?![A-Za-z]:)[^\n]")
 _PLACE = re.compile(rb"\n(?:R:/*+([^\n]+)|F:([^\n]*))")
@@ -77,10 +77,10 @@ class ApkCataloger:
 def _records(text: bytes) -> Iterator[bytes]:
     """The lines between empty ones, each with the newline before it. `text` begins with one."""
     start = 0
-    for empty in _EMPTY_LINES.finditer(text):
-        if empty.start() > start:
-            yield text[start : empty.start()]
-        start = empty.end() - 1
+    while (stop := text.find(b"\n\n", start)) >= 0:
+        if stop > start:
+            yield text[start:stop]
+        start = empty.end() if (empty := _BEFORE_RECORD.match(text, stop)) else stop + 1
     if len(text) > start + 1:
         yield text[start:]
 
