@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from scans.engine.ecosystems import coverage, ecosystem_of, lookup_keys, uncompared
+from scans.engine.ecosystems import caveat, coverage, ecosystem_of, lookup_keys, uncompared
 from scans.engine.model import Distribution, Inventory
 from scans.engine.model import Package as EnginePackage
 from scans.engine.purl import purl_of
@@ -162,7 +162,8 @@ def _summary_store(image: Image, inventory: Inventory, *, package_count: int) ->
     image.os_coverage = coverage(distribution)
     image.unread = [{name: storable(value) for name, value in asdict(item).items()} for item in inventory.unread]
     listed_only = uncompared(item.package.type for item in inventory.packages)
-    image.notes = [storable(text) for text in (*inventory.notes, *listed_only)]
+    notes = (*inventory.notes, *listed_only, caveat(distribution))
+    image.notes = [storable(text) for text in notes if text]
     image.state = ImageState.COMPLETE if inventory.complete else ImageState.PARTIAL
     image.package_count = package_count
     image.analyser_version = ""

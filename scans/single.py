@@ -27,7 +27,7 @@ from integrations.oci.manifest import Platform, build_steps
 from integrations.oci.reference import Reference
 from integrations.oci.source import ImageSource, ResolvedImage, image_resolve
 from integrations.oci.tarball import LayoutTar, Tarball
-from scans.engine.ecosystems import coverage, lookup_keys, uncompared
+from scans.engine.ecosystems import caveat, coverage, lookup_keys, uncompared
 from scans.engine.inventory import LayerSlot, inventory_assemble
 from scans.engine.limits import Limits
 from scans.engine.matching import VulnerabilityMatch, package_matches
@@ -208,6 +208,7 @@ def _notes(inventory: Inventory) -> tuple[str, ...]:
         if not held.get(ecosystem)
     ]
     notes += uncompared(item.package.type for item in inventory.packages)
+    notes += filter(None, (caveat(inventory.distribution),))
     return tuple(notes)
 
 

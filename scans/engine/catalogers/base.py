@@ -5,6 +5,7 @@ A cataloger never opens anything itself and keeps no state between two files; ho
 """
 
 import hashlib
+import re
 from collections.abc import Iterable
 from typing import Protocol
 
@@ -26,7 +27,8 @@ _OWNABLE_SUFFIXES = (
 _OWNABLE_FOLDERS = ("bin/", "sbin/", "libexec/", "/conda-meta/")
 _NEVER_EXECUTABLE = ("usr/share/", "var/", "etc/", "usr/include/", "usr/src/")
 _OWNABLE_SUFFIXES_BYTES = tuple(suffix.encode("ascii") for suffix in _OWNABLE_SUFFIXES)
-_OWNABLE_FOLDERS_BYTES = tuple(folder.encode("ascii") for folder in _OWNABLE_FOLDERS)
+_OWNABLE_AT_ROOT = frozenset(suffix for suffix in _OWNABLE_SUFFIXES_BYTES if suffix.startswith(b"/"))
+_OWNABLE_FOLDER = re.compile(b"|".join(re.escape(folder.encode("ascii")) for folder in _OWNABLE_FOLDERS)).search
 _NEVER_EXECUTABLE_BYTES = tuple(folder.encode("ascii") for folder in _NEVER_EXECUTABLE)
 _NAMED_PROBLEMS = 3
 
@@ -117,13 +119,13 @@ def ownable_paths(lines: Iterable[bytes]) -> list[str]:
     """
     found = []
     for line in lines:
-        if not line.endswith(_OWNABLE_SUFFIXES_BYTES):
+        if not line.endswith(_OWNABLE_SUFFIXES_BYTES) and b"/" + line not in _OWNABLE_AT_ROOT:
             path = line.lstrip(b"/")
             if path.startswith(_NEVER_EXECUTABLE_BYTES):
                 continue
             base = path[path.rfind(b"/") + 1 :]
             plain = b".so" not in base and (b"." in base or base.isupper())
-            if plain and not any(folder in path for folder in _OWNABLE_FOLDERS_BYTES):
+            if plain and not _OWNABLE_FOLDER(path):
                 continue
         text = line.decode("utf-8", "surrogateescape").lstrip("/")
         if text and ".." not in text.split("/"):
