@@ -14,7 +14,6 @@ from scans.engine.overlay import OS_PACKAGE_TYPES, Found, Overlay, PackageKey, p
 from scans.engine.paths import path_resolve
 
 _OS_RELEASE = ("etc/os-release", "usr/lib/os-release")
-_DEBIAN_VERSION = "etc/debian_version"
 _DATABASES = (
     *_OS_RELEASE,
     "var/lib/dpkg/status",
@@ -51,7 +50,7 @@ def inventory_assemble(layers: Sequence[LayerSlot], limits: Limits = DEFAULT_LIM
     for index, slot in enumerate(layers):
         if slot.analysis is not None:
             overlay.apply(index, slot.analysis)
-    distribution = _distribution(overlay)
+    distribution = distribution_choose([item.evidence for item in _all(overlay)])
     unread = [
         Unread("", slot.digest, "", slot.error or "The layer has not been read.")
         for slot in layers
@@ -138,19 +137,6 @@ def _owners(overlay: Overlay) -> dict[str, str]:
             if real_path is not None:
                 owners.setdefault(real_path, owner)
     return owners
-
-
-def _distribution(overlay: Overlay) -> Distribution | None:
-    """os-release before other marks; `debian_version` only fills in what Debian's own os-release leaves open."""
-    evidence = [item.evidence for item in _all(overlay)]
-    chosen = distribution_choose(evidence)
-    if chosen is None or chosen.family != "debian" or (chosen.version and chosen.codename):
-        return chosen
-    for item in evidence:
-        if item.path == _DEBIAN_VERSION and item.distribution is not None:
-            mark = item.distribution
-            return replace(chosen, version=chosen.version or mark.version, codename=chosen.codename or mark.codename)
-    return chosen
 
 
 def _unread_evidence(
