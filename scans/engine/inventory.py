@@ -10,7 +10,7 @@ from itertools import islice
 from scans.engine.catalogers.os_release import distribution_choose
 from scans.engine.limits import DEFAULT_LIMITS, Limits, setting_name
 from scans.engine.model import Distribution, InstalledPackage, Inventory, LayerAnalysis, Unread
-from scans.engine.overlay import OS_PACKAGE_TYPES, Found, Overlay, PackageKey, package_key
+from scans.engine.overlay import OS_PACKAGE_TYPES, Found, Overlay, PackageKey, Places, package_key
 from scans.engine.paths import path_resolve
 
 _OS_RELEASE = ("etc/os-release", "usr/lib/os-release")
@@ -129,11 +129,12 @@ def _owners(overlay: Overlay) -> dict[str, str]:
     owners: dict[str, str] = {}
     if not claimed:
         return owners
+    places = Places(overlay.links)
     for item in _all(overlay):
         for path, owner in item.evidence.owned:
             if owner not in trusted or path[path.rfind("/") + 1 :] not in claimed:
                 continue
-            real_path = path_resolve(path, overlay.links, follow_last=False)
+            real_path = places.of(path)
             if real_path is not None:
                 owners.setdefault(real_path, owner)
     return owners

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import zstandard
 
-_LEVEL = 6
+_LEVEL = 3
 _READ_BYTES = 256 << 10
 
 

@@ -5,7 +5,7 @@ A7 (attribution). Whiteouts act on literal paths only; evidence is kept under it
 by two names through a link is one. Holds no bytes of any file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from scans.engine.model import Evidence, LayerAnalysis, Package
@@ -39,6 +39,22 @@ def inner_path(package: Package) -> str:
     return package.path[start:] if start >= 0 else ""
 
 
+class Places:
+    """Real paths of many files in a tree whose links do not change: folders are resolved once."""
+
+    def __init__(self, links: Mapping[str, str]) -> None:
+        self._links = links
+        self._folders: dict[str, str | None] = {"": ""}
+
+    def of(self, path: str) -> str | None:
+        """As `path_resolve` that does not follow the last part."""
+        folder, _, base = path.rpartition("/")
+        if folder not in self._folders:
+            self._folders[folder] = path_resolve(folder, self._links)
+        real = self._folders[folder]
+        return f"{real}/{base}" if real else (base if real == "" else None)
+
+
 class Overlay:
     """The merged tree, as far as it matters: links and evidence. `apply` the layers from the bottom up."""
 
@@ -49,7 +65,8 @@ class Overlay:
     def apply(self, layer: int, analysis: LayerAnalysis) -> None:
         """Lays the layer number `layer` over what is there."""
         origins = self._origins() if analysis.evidence else {}
-        evidence = [self._linked(item, dict(analysis.hardlinks)) for item in analysis.evidence]
+        hardlinks = dict(analysis.hardlinks)
+        evidence = [self._linked(item, hardlinks) for item in analysis.evidence]
         if self.links or self.found:
             self._hide(analysis)
         self.links.update(analysis.links)
@@ -59,8 +76,9 @@ class Overlay:
                 self.links[real] = target
                 self.found.pop(real, None)
         fresh: dict[str, list[Found]] = {}
+        places = Places(self.links)
         for item in evidence:
-            real = path_resolve(item.path, self.links, follow_last=False) or item.path
+            real = places.of(item.path) or item.path
             keys = (package_key(package, real) for package in item.packages)
             fresh.setdefault(real, []).append(Found(item, layer, tuple(origins.get(key, layer) for key in keys)))
             self.links.pop(real, None)
