@@ -1,7 +1,8 @@
 """From a blob's stored bytes to its tar stream: gzip by ISA-L, zstd, or none, told apart by the first bytes.
 
-Yields buffers of at most about a megabyte whatever the ratio, and reads the source to its very end. Says LayerCorrupt
-for a stream that is broken or cut short (python-zstandard alone would return short data silently; reference A4).
+Yields buffers of at most a quarter of a megabyte whatever the ratio, and reads the source to its very end. Says
+LayerCorrupt for a stream that is broken or cut short (python-zstandard alone would return short data silently;
+reference A4).
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,9 +19,13 @@ GZIP_MAGIC = b"\x1f\x8b"
 _UNSUPPORTED = {b"BZh": "bzip2", b"\xfd7zXZ\0": "xz", b"\x04\x22\x4d\x18": "lz4"}
 _LONGEST_MAGIC = 6
 
-_SLICE_BYTES = 64 << 10
-"""Compressed bytes given to ISA-L at once: what is behind a member's end gets copied, more would hurt small members."""
-_OUT_BYTES = 1 << 20
+_SLICE_BYTES = 256 << 10
+"""Compressed bytes given to ISA-L at once."""
+_SMALL_SLICE_BYTES = 32 << 10
+"""The same once a member has ended: what is behind its end gets copied, which would hurt many small members."""
+_OUT_BYTES = 256 << 10
+"""Measured on real layers: a buffer that stays in the processor's cache until the tar walk has seen it is a tenth
+faster than one of a megabyte."""
 _ZSTD_OUT_BYTES = 256 << 10
 
 _JUNK = "Bytes after the end of the {} stream were ignored."
@@ -55,7 +60,7 @@ def _gunzip(chunks: Iterable[bytes], warn: Warn) -> Iterator[bytes]:
     """Every member of a gzip stream, one after the other; zeros or junk after the last one are tolerated."""
     member: igzip_lib.IgzipDecompressor | None = None
     held = b""  # a first magic byte whose second is in the next piece
-    pieces = _slices(chunks)
+    pieces = _Slices(chunks)
     for piece in pieces:
         data: bytes | memoryview = held + bytes(piece) if held else piece
         held = b""
@@ -73,6 +78,8 @@ def _gunzip(chunks: Iterable[bytes], warn: Warn) -> Iterator[bytes]:
             if member is not None:
                 yield from _member(member, data)
                 data = member.unused_data if member.eof else b""
+                if data:
+                    pieces.size = _SMALL_SLICE_BYTES
                 member = None if member.eof else member
     if held:
         warn(_JUNK.format("gzip"))
@@ -96,11 +103,18 @@ def _member(member: igzip_lib.IgzipDecompressor, data: bytes | memoryview) -> It
         raise LayerCorrupt(f"The gzip stream is broken ({error}).") from error
 
 
-def _slices(chunks: Iterable[bytes]) -> Iterator[memoryview]:
-    for chunk in chunks:
-        view = memoryview(chunk)
-        for start in range(0, len(view), _SLICE_BYTES):
-            yield view[start : start + _SLICE_BYTES]
+class _Slices:
+    """The stored bytes in pieces of at most `size`, which may change on the way."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self.size = _SLICE_BYTES
+        self._chunks = chunks
+
+    def __iter__(self) -> Iterator[memoryview]:
+        for chunk in self._chunks:
+            view, start = memoryview(chunk), 0
+            while start < len(view):
+                yield view[start : (start := start + self.size)]
 
 
 def _drain(rest: Iterable[object]) -> None:
