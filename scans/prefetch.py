@@ -8,8 +8,9 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import BoundedSemaphore, Event, Thread
 
-_WAITING_PIECES = 16
-"""Pieces that may wait; a registry's come in at most 256 KiB each."""
+_BATCH_BYTES = 1 << 20
+"""Handed over at once: waking a thread costs as much as inflating some ten kilobytes."""
+_WAITING_BATCHES = 4
 
 
 class _Ended:
@@ -21,38 +22,47 @@ class _Ended:
 
 def prefetched(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The pieces of `chunks` in order; what `chunks` raises is raised here after the pieces before it."""
-    queue: SimpleQueue[bytes | _Ended] = SimpleQueue()
-    room, stopped = BoundedSemaphore(_WAITING_PIECES), Event()
-
-    def run() -> None:
-        source = iter(chunks)
-        try:
-            for piece in source:
-                room.acquire()
-                if stopped.is_set():
-                    break
-                queue.put(piece)
-            queue.put(_Ended())
-        except BaseException as error:  # noqa: BLE001  # handed over to the thread that reads, which raises it
-            queue.put(_Ended(error))
-        finally:
-            if close := getattr(source, "close", None):
-                with suppress(Exception):
-                    close()
-
-    thread = Thread(target=run, name="layer-prefetch", daemon=True)
+    queue: SimpleQueue[list[bytes] | _Ended] = SimpleQueue()
+    room, stopped = BoundedSemaphore(_WAITING_BATCHES), Event()
+    thread = Thread(target=_run, args=(chunks, queue, room, stopped), name="layer-prefetch", daemon=True)
     thread.start()
     try:
-        while True:
-            item = queue.get()
-            if isinstance(item, _Ended):
-                if item.error is not None:
-                    raise item.error
-                return
+        while not isinstance(item := queue.get(), _Ended):
             room.release()
-            yield item
+            yield from item
+        if item.error is not None:
+            raise item.error
     finally:
         stopped.set()
         with suppress(ValueError):  # there is room already
             room.release()
         thread.join()
+
+
+def _run(
+    chunks: Iterable[bytes], queue: "SimpleQueue[list[bytes] | _Ended]", room: BoundedSemaphore, stopped: Event
+) -> None:
+    """Fills the queue, until the end or until the reader has stopped; always ends with `_Ended`."""
+    source = iter(chunks)
+    batch: list[bytes] = []
+    size, error = 0, None
+    try:
+        for piece in source:
+            batch.append(piece)
+            size += len(piece)
+            if size >= _BATCH_BYTES:
+                room.acquire()
+                if stopped.is_set():
+                    break
+                queue.put(batch)
+                batch, size = [], 0
+    except BaseException as raised:  # noqa: BLE001  # handed over to the thread that reads, which raises it
+        error = raised
+    finally:
+        if close := getattr(source, "close", None):
+            with suppress(Exception):
+                close()
+    if not stopped.is_set():  # whoever stops makes room once, and that may be used up
+        room.acquire()
+    queue.put(batch)
+    queue.put(_Ended(error))

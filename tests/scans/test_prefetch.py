@@ -31,13 +31,14 @@ def test_whoever_stops_early_stops_the_thread_and_closes_the_stream():
     def endless():
         try:
             while True:
-                yield b"x"
+                yield b"x" * 300_000
         finally:
             closed.append(True)
 
-    chunks = prefetched(endless())
-    next(chunks)
-    chunks.close()
+    for _ in range(200):
+        chunks = prefetched(endless())
+        next(chunks)
+        chunks.close()
 
-    assert closed == [True]
+    assert closed == [True] * 200
     assert "layer-prefetch" not in {thread.name for thread in threading.enumerate()}
