@@ -34,6 +34,7 @@ from .transport import BODY_LIMIT, BodyLimit
 
 TOKEN_LIFE_DEFAULT_S = 60.0
 TOKEN_ROUNDS_MAX = 2
+RENEWAL_MARGIN_MAX_S = 300.0
 _TOKEN_BODY = BodyLimit(max_bytes=64 * 1024, deadline_s=30.0)
 _KEPT_TOKENS_MAX = 5000
 _RESOURCE = re.compile(r"/v2/(?P<name>.+)/(?:manifests|blobs|tags|referrers)/[^/]+$")
@@ -265,6 +266,11 @@ def _resource(url: httpx.URL) -> str:
     return match["name"] if match else ""
 
 
+def renewal_margin_s(life_s: float) -> float:
+    """How long before its end a credential is renewed: a tenth of its life, at most five minutes."""
+    return min(life_s / 10, RENEWAL_MARGIN_MAX_S)
+
+
 def _token_read(response: httpx.Response, asked_at: float, *, anonymous: bool) -> _Token:
     """The token in a token service's answer. It ends `expires_in` seconds after it was asked for, less a margin."""
     status = response.status_code
@@ -291,7 +297,7 @@ def _token_read(response: httpx.Response, asked_at: float, *, anonymous: bool) -
         raise ContentError("The registry's token service answered without a token.")
     life = document.get("expires_in")
     seconds = float(life) if isinstance(life, int | float) and life > 0 else TOKEN_LIFE_DEFAULT_S
-    return _Token(value, asked_at + seconds - min(seconds / 10, 30.0))
+    return _Token(value, asked_at + seconds - renewal_margin_s(seconds))
 
 
 def _json(response: httpx.Response) -> dict[str, Any]:

@@ -45,7 +45,8 @@ class RegistryClient:
     """One registry, one set of credentials. Close it, or use it as a context manager. May serve several threads.
 
     `base_url` is `https://host[:port]`, with a path where the registry lives below one. `on_request` is called with
-    each request that goes out. Raises ContentError for a base URL that is none.
+    each request that goes out, `on_response` with the status and headers of each answer, `retried` decides which
+    answers are worth another try (see Exchange). Raises ContentError for a base URL that is none.
     """
 
     def __init__(
@@ -63,6 +64,8 @@ class RegistryClient:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
         on_request: Callable[[httpx.Request], None] | None = None,
+        on_response: Callable[[httpx.Response], None] | None = None,
+        retried: Callable[[httpx.Response], bool] | None = None,
     ) -> None:
         self._base = base_url_parse(base_url)
         self._limits = limits or Limits()
@@ -70,16 +73,17 @@ class RegistryClient:
         self._auth = auth or RegistryAuth(
             self._base, credentials, realm_hosts=realm_hosts, clock=clock, sleep=sleep, user_agent=user_agent
         )
-        http = httpx.Client(
-            transport=transport or guarded_transport(egress or EgressPolicy(), ca_file=ca_file),
-            trust_env=False,
-            follow_redirects=False,
-            timeout=self._limits.timeout,
-            headers={"User-Agent": user_agent, "Accept": "*/*"},
-            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
-            event_hooks={"request": [on_request] if on_request else []},
+        http = http_client(
+            egress=egress,
+            ca_file=ca_file,
+            limits=self._limits,
+            user_agent=user_agent,
+            transport=transport,
+            on_request=on_request,
+            on_response=on_response,
         )
-        self._exchange = Exchange(http, self._base, self._auth, self._limits, clock=clock, sleep=sleep)
+        more = {"retried": retried} if retried else {}
+        self._exchange = Exchange(http, self._base, self._auth, self._limits, clock=clock, sleep=sleep, **more)
 
     def __enter__(self) -> Self:
         return self
@@ -270,6 +274,31 @@ class RepositorySource:
 
     def close(self) -> None:
         """Nothing: the client belongs to whoever made it."""
+
+
+def http_client(
+    *,
+    egress: EgressPolicy | None,
+    ca_file: str | None,
+    limits: Limits,
+    user_agent: str = "portwarden",
+    transport: httpx.BaseTransport | None = None,
+    on_request: Callable[[httpx.Request], None] | None = None,
+    on_response: Callable[[httpx.Response], None] | None = None,
+) -> httpx.Client:
+    """A client behind the egress guard that keeps no cookies, follows no redirect and reads nothing of the environment."""
+    return httpx.Client(
+        transport=transport or guarded_transport(egress or EgressPolicy(), ca_file=ca_file),
+        trust_env=False,
+        follow_redirects=False,
+        timeout=limits.timeout,
+        headers={"User-Agent": user_agent, "Accept": "*/*"},
+        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
+        event_hooks={
+            "request": [on_request] if on_request else [],
+            "response": [on_response] if on_response else [],
+        },
+    )
 
 
 def base_url_parse(text: str) -> httpx.URL:

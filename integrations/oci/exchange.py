@@ -1,6 +1,6 @@
 """One request to the registry, with everything that may happen on the way: redirects, retries, waiting, failures.
 
-Retries only GET and HEAD, at most `Limits.attempts` times, with jitter, waiting as long as `Retry-After` says up to a
+Retries only GET, HEAD and POSTs that change nothing, at most `Limits.attempts` times, with jitter, waiting as long as `Retry-After` says up to a
 ceiling. Redirects to another origin are sent without credentials and stay so to their end.
 """
 
@@ -19,6 +19,8 @@ from .transport import BODY_LIMIT, BodyLimit
 
 _SMALL = BodyLimit()
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+Refusal = Callable[[httpx.Response, str], RegistryError]
+"""From an answer whose body was read, and what was asked for, to the error that it means."""
 _CARRIED_HEADERS = ("accept", "accept-encoding", "range", "user-agent")
 
 
@@ -48,7 +50,10 @@ class Limits:
 
 
 class Exchange:
-    """Sends requests for a client; knows the origin that credentials belong to."""
+    """Sends requests for a client; knows the origin that credentials belong to.
+
+    `retried` says of an answer (headers only, its body unread) whether it may pass by itself and is worth another try.
+    """
 
     def __init__(
         self,
@@ -57,12 +62,14 @@ class Exchange:
         auth: httpx.Auth,
         limits: Limits,
         *,
+        retried: Callable[[httpx.Response], bool] = lambda response: is_retried(response.status_code),
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._http = http
         self._origin = origin(base)
         self._auth = auth
+        self._retried = retried
         self.limits = limits
         self.clock = clock
         self._sleep = sleep
@@ -71,15 +78,30 @@ class Exchange:
         self._http.close()
 
     def document(
-        self, url: httpx.URL, what: str, *, headers: Mapping[str, str], limit: BodyLimit
+        self,
+        url: httpx.URL,
+        what: str,
+        *,
+        headers: Mapping[str, str],
+        limit: BodyLimit,
+        method: str = "GET",
+        content: bytes | None = None,
+        refusal: Refusal = error_of,
+        anonymous: bool = False,
     ) -> tuple[bytes, httpx.Response]:
-        """The body of a 200 answer to GET, with the answer; bodies that break off are asked for again."""
+        """The body of a 200 answer, with the answer; bodies that break off are asked for again.
+
+        `content` is the body of a POST that may be repeated without harm (a query, a request for a token). `refusal`
+        makes the error of any other answer, whose body was read.
+        """
         for attempt in range(self.limits.attempts):
             try:
-                with self.send("GET", url, headers=headers, limit=limit, what=what) as response:
+                with self.send(
+                    method, url, headers=headers, limit=limit, what=what, anonymous=anonymous, content=content
+                ) as response:
                     raw = response.read()
                     if response.status_code != 200:
-                        raise error_of(response, what)
+                        raise refusal(response, what)
                     return raw, response
             except Interrupted:
                 if attempt + 1 == self.limits.attempts:
@@ -97,13 +119,14 @@ class Exchange:
         limit: BodyLimit | None = _SMALL,
         what: str = "a request",
         anonymous: bool = False,
+        content: bytes | None = None,
     ) -> Iterator[httpx.Response]:
         """The final answer, unread and open while in the block. `limit` None leaves the body unbounded (blobs).
 
         Raises for broken connections, also while the block reads; statuses are left to the block, except those that
         remain after all retries (RateLimited, Transient).
         """
-        response = self._persist(method, url, headers or {}, limit, what, anonymous=anonymous)
+        response = self._persist(method, url, headers or {}, limit, what, anonymous=anonymous, content=content)
         try:
             yield response
         except httpx.HTTPError as error:
@@ -134,18 +157,19 @@ class Exchange:
         what: str,
         *,
         anonymous: bool,
+        content: bytes | None,
     ) -> httpx.Response:
         """Send until there is an answer worth having, or the attempts are used up."""
         for attempt in range(self.limits.attempts):
             last = attempt + 1 == self.limits.attempts
             try:
-                response = self._follow(method, url, headers, limit, anonymous=anonymous)
+                response = self._follow(method, url, headers, limit, anonymous=anonymous, content=content)
             except (Transient, RateLimited) as error:
                 if last or (error.retry_after_s or 0) > self.limits.retry_after_max_s:
                     raise
                 self.pause(attempt, error.retry_after_s or 0)
                 continue
-            if not is_retried(response.status_code):
+            if not self._retried(response):
                 return response
             wait = retry_after_s(response) or 0.0
             if last or wait > self.limits.retry_after_max_s:
@@ -168,10 +192,20 @@ class Exchange:
         return error
 
     def _follow(
-        self, method: str, url: httpx.URL, headers: Mapping[str, str], limit: BodyLimit | None, *, anonymous: bool
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: Mapping[str, str],
+        limit: BodyLimit | None,
+        *,
+        anonymous: bool,
+        content: bytes | None,
     ) -> httpx.Response:
-        """Send one request and go after its redirects; the first step outside the registry drops all credentials."""
-        request = self._http.build_request(method, url, headers=dict(headers))
+        """Send one request and go after its redirects; the first step outside the registry drops all credentials.
+
+        A request with a body goes nowhere else than where it was meant for: its body may hold a credential.
+        """
+        request = self._http.build_request(method, url, headers=dict(headers), content=content)
         for _ in range(self.limits.redirects + 1):
             anonymous = anonymous or origin(request.url) != self._origin
             request.extensions = {**request.extensions, BODY_LIMIT: limit}
@@ -183,6 +217,11 @@ class Exchange:
             if response.status_code not in _REDIRECTS or location is None:
                 return response
             self._drain(response)
+            if content is not None:
+                raise PolicyViolation(
+                    f"{request.url.host} redirects a request that must not leave it; that is refused.",
+                    code="redirect_refused",
+                )
             request = self._redirected(request, location)
         raise PolicyViolation(f"{url.host} redirects more than {self.limits.redirects} times.", code="redirect_loop")
 

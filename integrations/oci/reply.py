@@ -27,8 +27,14 @@ def is_retried(status: int) -> bool:
 
 
 def retry_after_s(response: httpx.Response) -> float | None:
-    """Seconds to wait as the server asks (seconds or HTTP date), never negative; None where it does not say."""
+    """Seconds to wait as the server asks, never negative; None where it does not say.
+
+    `Retry-After` is seconds or an HTTP date; Docker Hub's API sends `X-Retry-After` with a Unix time instead.
+    """
     text = response.headers.get("retry-after", "").strip()
+    moment = response.headers.get("x-retry-after", "").strip()
+    if not text and moment.isdecimal():
+        return max(0.0, float(moment[:12]) - datetime.now(UTC).timestamp())
     if text.isdecimal():
         return float(text[:9])
     try:

@@ -3,7 +3,7 @@
 Values and one Protocol only. A provider never decides what gets scanned and never touches the database.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
@@ -14,6 +14,8 @@ from integrations.oci.source import ImageSource
 KnownDates = Mapping[str, datetime | None]
 """Digest → its date; None where a look has shown that it has none."""
 NOTHING_KNOWN: KnownDates = MappingProxyType({})
+NameFilter = Callable[[str], bool]
+"""Whether a tag of this name may be in the window at all: the pull settings' patterns, and no signature."""
 _CLOCK_SKEW = timedelta(days=2)
 DateSource = Literal["registry", "config", "position", ""]
 
@@ -46,7 +48,8 @@ class TagInfo:
     `date_source` tells how the tag got its place: "registry" a push time kept by the registry, "config" the image's own
     build time, "position" the order of the names because it surely has no date, "" that of the names because the
     registry failed to tell this time. `pushed_at` is None for the last two.
-    `position` counts from 0, newest first.
+    `position` counts from 0, newest first. `kind` is what the thing is where the list itself tells that it is no
+    image ("helm chart"), so that nothing needs to be asked for it. `size_bytes` is its stored size where the list has it.
     """
 
     name: str
@@ -54,18 +57,51 @@ class TagInfo:
     pushed_at: datetime | None
     date_source: DateSource
     position: int
+    kind: str = ""
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TagList:
-    """All tags of a repository, newest first. `complete` is False where the order beyond the asked number is a guess
-    or some tags could not be asked; `note` says in words how the order came about. `all_names` is True where every tag
-    of the repository is in the list, so that one that is not there does not exist any more."""
+    """Tags of a repository, newest first.
+
+    `complete` is False where the order beyond the asked number is a guess or some tags could not be asked; `note` says in
+    words how the order came about. `all_names` is True where every tag of the repository is in the list, so that one that
+    is not there does not exist any more. Where the registry sorts and only its newest tags were read, it is False, and
+    `covers_since` is the time after which no push is missing: a tag known to be pushed later that is not in the list is
+    gone, an older one merely out of the window. `total` is the number of tags in the repository where it is known."""
 
     tags: tuple[TagInfo, ...]
     complete: bool
     note: str
     all_names: bool = False
+    covers_since: datetime | None = None
+    total: int | None = None
+
+
+class Window:
+    """Counts what would be in the window while tags arrive newest first, so that reading pages can stop in time.
+
+    Several tags of one digest count once; what `wanted` leaves out and what is no image does not count.
+    """
+
+    def __init__(self, limit: int, wanted: NameFilter) -> None:
+        self._limit, self._wanted = limit, wanted
+        self._images: set[str] = set()
+
+    def take(self, tag: TagInfo) -> None:
+        if not tag.kind and self._wanted(tag.name):
+            self._images.add(tag.digest or f"tag {tag.name}")
+
+    @property
+    def is_full(self) -> bool:
+        """True once one image more than the limit was seen: then every tag of the images in the window was seen too,
+        as far as those tags were pushed together."""
+        return len(self._images) > self._limit
+
+
+def every_name(name: str) -> bool:
+    return True
 
 
 def is_date(date: datetime) -> bool:
@@ -84,8 +120,15 @@ class Provider(Protocol):
         """The names of all repositories that the credentials can see."""
         ...
 
-    def newest_tags(self, repository: str, limit: int, *, known: KnownDates = NOTHING_KNOWN) -> TagList:
-        """All tags, newest first, at least the first `limit` in exact order; `known` maps digests to known dates."""
+    def newest_tags(
+        self, repository: str, limit: int, *, known: KnownDates = NOTHING_KNOWN, wanted: NameFilter = every_name
+    ) -> TagList:
+        """The tags, newest first, in exact order at least until `limit` distinct images with a `wanted` name are in it.
+
+        A registry that cannot sort is read to its last page before anything is sorted. `known` maps digests to dates
+        found earlier. Raises NotFound where the repository is not there, and the rest of the tree; a page that fails
+        makes the whole listing fail: half a list would be taken for the whole.
+        """
         ...
 
     def client(self, repository: str) -> ImageSource:

@@ -35,7 +35,7 @@ from integrations.oci.manifest import Platform
 from integrations.oci.reference import repository_check
 from integrations.oci.source import ImageSource, image_resolve
 
-from .base import NOTHING_KNOWN, CheckResult, KnownDates, TagInfo, TagList, is_date
+from .base import NOTHING_KNOWN, CheckResult, KnownDates, NameFilter, TagInfo, TagList, every_name, is_date
 from .connection_test import connection_test
 from .tag_names import newest_first
 
@@ -113,7 +113,9 @@ class GenericProvider:
         """Try, in order: connection, protocol, credentials, list of repositories, one list of tags."""
         return connection_test(self._client, self._url, self._repositories)
 
-    def newest_tags(self, repository: str, limit: int, *, known: KnownDates = NOTHING_KNOWN) -> TagList:
+    def newest_tags(
+        self, repository: str, limit: int, *, known: KnownDates = NOTHING_KNOWN, wanted: NameFilter = every_name
+    ) -> TagList:
         """All tags, newest first. Asks each tag's digest (the names that sort newest, beyond `probes_max` tags), and
         the build time of digests that `known` does not hold (None there: it has none, as a look has shown).
 
