@@ -209,6 +209,16 @@ EGRESS_ALLOW = tuple(env.list("EGRESS_ALLOW", default=[]))
 PLAIN_HTTP_HOSTS = tuple(env.list("PLAIN_HTTP_HOSTS", default=[]))
 """host[:port] spoken to without TLS."""
 REGISTRY_CA_FILE = env.str("SSL_CERT_FILE", default="")
+AWS_AMBIENT_CREDENTIALS = env.str("AWS_AMBIENT_CREDENTIALS", default="") == "allow"
+"""Whether the portal's own AWS identity may assume the roles that integrations name. It never reads a registry."""
+AZURE_AMBIENT_CREDENTIALS = env.str("AZURE_AMBIENT_CREDENTIALS", default="") == "allow"
+"""Whether an ACR integration without a service principal may use the portal's managed or workload identity."""
+AZURE_AUTHORITY_HOST = env.str("AZURE_AUTHORITY_HOST", default="")
+"""Where Microsoft Entra issues tokens; empty: as the registry's cloud has it."""
+DOCKER_HUB_API_URL = env.str("DOCKER_HUB_API_URL", default="https://hub.docker.com")
+DOCKER_HUB_REGISTRY_URL = env.str("DOCKER_HUB_REGISTRY_URL", default="https://registry-1.docker.io")
+PULL_LIMIT_RESERVE_PERCENT = env.int("PULL_LIMIT_RESERVE_PERCENT", default=20)
+"""Share of a registry's pull limit that scans leave to others."""
 SCAN_LEASE_S = env.int("SCAN_LEASE_S", default=30)
 """How long a worker's claim on an image or a layer lasts without a sign of life; then another worker takes over."""
 SCAN_MAX_IMAGE_BYTES = env.int("SCAN_MAX_IMAGE_BYTES", default=32 * 2**30)

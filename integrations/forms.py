@@ -15,21 +15,21 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from accounts.models import Organization
+from integrations.connections.base import Field, Kind
 from integrations.fields import SealedSecrets, Secrets
-from integrations.kinds import Field, Kind, registry_origin
 from integrations.models import Registry, ScanInterval
+from integrations.outside import outside
 from integrations.services import CONFIGURATION_FIELDS
 from integrations.validation import (
     platform_clean,
     printable_clean,
-    registry_url_clean,
-    repository_clean,
     repository_pattern_clean,
     secret_validate,
     tag_pattern_clean,
 )
 
 LIST_MAX = 500
+FIELD_MAX = 2048
 SECRET_MAX = 16_384
 _USERINFO = re.compile(r"(?<=//)[^/]*@|^[^/]*@")
 _SEPARATORS = re.compile(r"[\s,]+")
@@ -62,12 +62,16 @@ class ListField(forms.CharField):
         return list(dict.fromkeys(self.check(word) for word in words))
 
 
-class RegistryUrlField(forms.CharField):
-    """A registry's address, cleaned to scheme://host[:port] in lower case. https is meant where no scheme is given."""
+class CheckedField(forms.CharField):
+    """A line of text that the kind's own function cleans."""
+
+    def __init__(self, *, check: Callable[[str], str], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.check = check
 
     def clean(self, value: Any) -> str:
         text = super().clean(value)
-        return registry_url_clean(text) if text else ""
+        return self.check(text) if text else ""
 
     def bound_data(self, data: Any, initial: Any) -> Any:
         """What a refused form shows again: without the password that someone wrote into the address."""
@@ -123,12 +127,6 @@ class ConnectionForm(forms.Form):
             raise ValidationError("Another registry of your organization has this name. Choose a different one.")
         return name
 
-    def clean_username(self) -> str:
-        username = printable_clean(self.cleaned_data["username"])
-        if ":" in username:
-            raise ValidationError("A user name cannot contain a colon. The password belongs in its own field.")
-        return username
-
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         typed = {name: cleaned[name] for name in self.kind.secret_names if cleaned.get(name)}
@@ -138,22 +136,19 @@ class ConnectionForm(forms.Form):
 
     def _settle_secrets(self, cleaned: Mapping[str, Any], typed: dict[str, str]) -> None:
         """Decides which secrets go with these fields: the typed ones, kept ones of the same origin, or none."""
-        username = cleaned.get("username", "")
-        if typed:
+        for name, message in self.kind.clean(cleaned, bool(typed), outside()).items():
+            self.add_error(name, message)
+        if typed or self.errors:
             self.secrets = Secrets(typed)
-            if not username:
-                self.add_error(
-                    "username", "A user name is needed with a password. Where a token alone signs in, write: token."
-                )
             return
-        if not username:
+        if not self.kind.wants_secret(cleaned):
             return
-        origin = registry_origin(self.kind.kind.value, cleaned)
+        secret, origin = self.kind.secret_names[0], self.kind.origin(cleaned)
         usable = next((kept for kept in self.kept if kept.origin == origin and kept.secrets), None)
         if usable is None:
-            self.add_error("password", self._secrets_missing())
+            self.add_error(secret, self._secrets_missing())
         elif isinstance(usable.secrets, SealedSecrets):
-            self.add_error("password", "The stored password cannot be decrypted any more. Enter it again.")
+            self.add_error(secret, "What is stored cannot be decrypted any more. Enter it again.")
         else:
             self.secrets, self.secrets_stored = usable.secrets, usable.until is None
 
@@ -169,11 +164,12 @@ class ConnectionForm(forms.Form):
 
     def _secrets_missing(self) -> str:
         if any(kept.secrets for kept in self.kept):
+            label = self.fields[self.kind.secret_names[0]].label or ""
             return (
-                "Enter the password again: the URL now points to another place, and the stored one is never sent "
-                "anywhere but where it was entered for."
+                f"Enter the {label[:1].lower()}{label[1:]} again: the connection now goes to another place or account, "
+                "and what is stored is never used but where it was entered for."
             )
-        return "Enter the password or token of this user, or leave the user name empty as well."
+        return self.kind.missing
 
 
 class ConfigurationForm(forms.Form):
@@ -274,8 +270,11 @@ def _form_field(field: Field) -> forms.Field:
         secret = forms.CharField(**common, strip=False, max_length=SECRET_MAX, widget=forms.PasswordInput(attrs=attrs))
         secret.validators.append(secret_validate)
         return secret
+    check = field.clean or printable_clean
     if field.many:
-        return ListField(**common, check=repository_clean, widget=forms.Textarea(attrs={**attrs, "rows": 4}))
+        return ListField(**common, check=check, widget=forms.Textarea(attrs={**attrs, "rows": 4}))
+    if field.choices:
+        return forms.ChoiceField(**common, choices=field.choices)
     if field.name == "url":
-        return RegistryUrlField(**common, max_length=300, widget=forms.TextInput(attrs={**attrs, "inputmode": "url"}))
-    return forms.CharField(**common, max_length=255, widget=forms.TextInput(attrs=attrs))
+        attrs["inputmode"] = "url"
+    return CheckedField(**common, check=check, max_length=FIELD_MAX, widget=forms.TextInput(attrs=attrs))

@@ -77,11 +77,21 @@ class Registry(models.Model):
     include_tags = models.JSONField(default=list)
     exclude_tags = models.JSONField(default=list)
     platforms = models.JSONField(default=list, help_text="Empty: the portal's default platform.")
+    max_age_days = models.PositiveIntegerField(null=True, blank=True, help_text="Older pushes are left out.")
+    max_image_mb = models.PositiveIntegerField(null=True, blank=True, help_text="Larger images are not read.")
 
     state = models.CharField(max_length=12, choices=RegistryState.choices, default=RegistryState.NEW)
     last_error = models.TextField(blank=True)
     last_check_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    pull_limit = models.PositiveIntegerField(null=True, blank=True, help_text="Pulls that the registry allows at all.")
+    pull_remaining = models.PositiveIntegerField(null=True, blank=True)
+    pull_window_s = models.PositiveIntegerField(null=True, blank=True)
+    pull_seen_at = models.DateTimeField(null=True, blank=True)
+    resume_at = models.DateTimeField(
+        null=True, blank=True, help_text="Until then nothing is asked of the registry; a scan goes on then."
+    )
 
     image_count = models.PositiveIntegerField(default=0)
     repository_count = models.PositiveIntegerField(default=0)

@@ -4,18 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.models import Organization, User
 from accounts.services import audit_record, service_user_ensure, service_user_problem
 from integrations.fields import SealedSecrets, Secrets, SecretsUnreadable
-from integrations.kinds import KINDS, Outside, registry_host, registry_origin
+from integrations.kinds import KINDS, registry_host, registry_origin
 from integrations.models import Registry, RegistryAccess, RegistryKind, RegistryState
 from integrations.oci.documents import DocumentCache
-from integrations.oci.egress import EgressPolicy
 from integrations.oci.errors import AuthenticationFailed, RegistryError, Unsupported
+from integrations.outside import outside
 from integrations.providers.base import CheckResult, CheckStep, Provider
 from integrations.signals import registry_connected, registry_schedule_changed
 
@@ -46,11 +45,6 @@ class Rotation:
     unreadable: tuple[tuple[str, str], ...]
 
 
-def egress_policy() -> EgressPolicy:
-    """What outgoing connections may reach, as the operator set it."""
-    return EgressPolicy(allow=settings.EGRESS_ALLOW, plain_http_hosts=settings.PLAIN_HTTP_HOSTS)
-
-
 def provider_build(
     kind: str, config: Mapping[str, Any], secrets: Mapping[str, str], documents: DocumentCache | None = None
 ) -> Provider:
@@ -58,7 +52,7 @@ def provider_build(
     row = KINDS[RegistryKind(kind)]
     if row.provider is None:
         raise Unsupported(f"{row.label} cannot be connected yet.", code="kind_unavailable", permanent=True)
-    return row.provider(config, secrets, Outside(egress_policy(), settings.REGISTRY_CA_FILE or None, documents))
+    return row.provider(config, secrets, outside(documents))
 
 
 def registry_provider(registry: Registry, documents: DocumentCache | None = None) -> Provider:

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 
 from integrations.oci.errors import ReferenceInvalid
 from integrations.oci.reference import repository_check
-from integrations.services import egress_policy
+from integrations.outside import egress_policy
 
 SHOWN_MAX = 80
 PATTERN_MAX = 255
@@ -76,6 +76,18 @@ def platform_clean(word: str) -> str:
 def secret_validate(value: str) -> None:
     if _CONTROL.search(value):
         raise ValidationError("The password contains a line break or another control character. Paste it without.")
+
+
+def username_clean(text: str) -> str:
+    username = printable_clean(text)
+    if ":" in username:
+        raise ValidationError("A user name cannot contain a colon. The password belongs in its own field.")
+    return username
+
+
+def host_is_named(host: str, port: int | None = None) -> bool:
+    """Whether the operator's EGRESS_ALLOW names this very host or address, or a network that holds the address."""
+    return egress_policy().is_named(host, port)
 
 
 def printable_clean(text: str) -> str:

@@ -63,7 +63,7 @@ def scan_request(*, registry: Registry, trigger: Trigger, actor: User | None) ->
             )
             async_task(TASK_SCAN, scan.pk)
     except IntegrityError:
-        active = Scan.objects.filter(registry=registry, status__in=ACTIVE_STATUSES).first()
+        active = Scan.objects.filter(registry=registry, target_repository="", status__in=ACTIVE_STATUSES).first()
         if active is None:
             raise
         return active, False

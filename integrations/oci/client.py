@@ -286,7 +286,7 @@ def http_client(
     on_request: Callable[[httpx.Request], None] | None = None,
     on_response: Callable[[httpx.Response], None] | None = None,
 ) -> httpx.Client:
-    """A client behind the egress guard that keeps no cookies, follows no redirect and reads nothing of the environment."""
+    """A client behind the egress guard: it keeps no cookies, follows no redirect, reads nothing of the environment."""
     return httpx.Client(
         transport=transport or guarded_transport(egress or EgressPolicy(), ca_file=ca_file),
         trust_env=False,

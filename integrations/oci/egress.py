@@ -57,6 +57,17 @@ class EgressPolicy:
     def plain_http_allowed(self, host: str, port: int) -> bool:
         return _host_listed(self.plain_http_hosts, host, port)
 
+    def is_named(self, host: str, port: int | None = None) -> bool:
+        """Whether `allow` names this very host (localhost: its address), the address, or a network that holds it."""
+        name = host.lower().strip("[]").rstrip(".")
+        if _host_listed(self.allow, name, port):
+            return True
+        try:
+            address = ipaddress.ip_address("127.0.0.1" if name == "localhost" else name)
+        except ValueError:
+            return False
+        return any(address in network for network in self._networks())
+
     def url_check(self, url: httpx.URL) -> None:
         """Raise PolicyViolation unless the scheme may be used with this host."""
         port = url.port or (80 if url.scheme == "http" else 443)
@@ -250,7 +261,7 @@ def _network(entry: str) -> Network | None:
         return None
 
 
-def _host_listed(entries: tuple[str, ...], host: str, port: int) -> bool:
+def _host_listed(entries: tuple[str, ...], host: str, port: int | None) -> bool:
     wanted = host.lower().rstrip(".").strip("[]")
     for entry in entries:
         name, listed_port = _entry_split(entry.strip().lower())

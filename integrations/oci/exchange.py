@@ -1,7 +1,7 @@
 """One request to the registry, with everything that may happen on the way: redirects, retries, waiting, failures.
 
-Retries only GET, HEAD and POSTs that change nothing, at most `Limits.attempts` times, with jitter, waiting as long as `Retry-After` says up to a
-ceiling. Redirects to another origin are sent without credentials and stay so to their end.
+Retries only GET, HEAD and POSTs that change nothing, at most `Limits.attempts` times, with jitter, waiting as long as
+`Retry-After` says up to a ceiling. Redirects to another origin are sent without credentials and stay so to their end.
 """
 
 import random

@@ -49,7 +49,8 @@ class TagInfo:
     build time, "position" the order of the names because it surely has no date, "" that of the names because the
     registry failed to tell this time. `pushed_at` is None for the last two.
     `position` counts from 0, newest first. `kind` is what the thing is where the list itself tells that it is no
-    image ("helm chart"), so that nothing needs to be asked for it. `size_bytes` is its stored size where the list has it.
+    image ("helm chart"), so that nothing needs to be asked for it. `size_bytes` is its stored size where the list
+    has it.
     """
 
     name: str
@@ -65,11 +66,12 @@ class TagInfo:
 class TagList:
     """Tags of a repository, newest first.
 
-    `complete` is False where the order beyond the asked number is a guess or some tags could not be asked; `note` says in
-    words how the order came about. `all_names` is True where every tag of the repository is in the list, so that one that
-    is not there does not exist any more. Where the registry sorts and only its newest tags were read, it is False, and
-    `covers_since` is the time after which no push is missing: a tag known to be pushed later that is not in the list is
-    gone, an older one merely out of the window. `total` is the number of tags in the repository where it is known."""
+    `complete` is False where the order beyond the asked number is a guess or some tags could not be asked; `note` says
+    in words how the order came about. `all_names` is True where every tag of the repository is in the list, so that one
+    that is not there does not exist any more. Where the registry sorts and only its newest tags were read, it is False,
+    and `covers_since` is the time after which no push is missing: a tag known to be pushed later that is not in the
+    list is gone, an older one merely out of the window. `total` is the repository's number of tags where it is known.
+    """
 
     tags: tuple[TagInfo, ...]
     complete: bool

@@ -1,4 +1,4 @@
-"""A vendor's own JSON interface beside the registry protocol: one origin, bounded, guarded, retried where that is harmless.
+"""A vendor's own JSON interface beside the registry protocol: one origin, bounded, guarded, retried where harmless.
 
 The wire only: which paths there are and what their answers mean is each provider's business. Knows no credentials but
 the `httpx.Auth` it is given.
@@ -85,7 +85,9 @@ class RestClient:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return self._json("POST", url, what, headers, urlencode(fields).encode(), anonymous=anonymous)
 
-    def post_json(self, url: httpx.URL, what: str, document: Any, *, anonymous: bool = False) -> tuple[Any, httpx.Response]:
+    def post_json(
+        self, url: httpx.URL, what: str, document: Any, *, anonymous: bool = False
+    ) -> tuple[Any, httpx.Response]:
         """The JSON answer to a JSON document. Only for requests that change nothing: they may be repeated."""
         headers = {"Content-Type": "application/json"}
         return self._json("POST", url, what, headers, json.dumps(document).encode(), anonymous=anonymous)

@@ -25,6 +25,8 @@ class Repository(models.Model):
     name = models.CharField(max_length=255)
     first_seen_at = models.DateTimeField(auto_now_add=True)
     listed_at = models.DateTimeField(null=True)
+    listing_note = models.TextField(blank=True, db_default="", help_text="How the order of its tags came about.")
+    tags_total = models.PositiveIntegerField(null=True, help_text="Tags in the registry, where it says so.")
     gone_at = models.DateTimeField(null=True)
 
     objects = RepositoryQuerySet.as_manager()

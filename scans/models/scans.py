@@ -78,6 +78,10 @@ class Scan(models.Model):
     status = models.CharField(max_length=10, choices=ScanStatus.choices, default=ScanStatus.QUEUED)
     requested_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     run_as = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    target_repository = models.CharField(
+        max_length=255, blank=True, db_default="", help_text="The only repository to look into; empty: all."
+    )
+    target_tag = models.CharField(max_length=128, blank=True, db_default="", help_text="The only tag to read.")
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True)
     discovered_at = models.DateTimeField(null=True, help_text="All tags are listed; from here on `jobs_total` stands.")
@@ -106,9 +110,9 @@ class Scan(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["registry"],
+                fields=["registry", "target_repository", "target_tag"],
                 condition=models.Q(status__in=["queued", "running"]),
-                name="scan_one_active_per_registry",
+                name="scan_one_active_per_target",
             ),
             models.CheckConstraint(condition=models.Q(status__in=ScanStatus.values), name="scan_status_known"),
             models.CheckConstraint(condition=models.Q(trigger__in=Trigger.values), name="scan_trigger_known"),

@@ -7,126 +7,13 @@ requests in place of the ordinary handling, a given number of times. Every reque
 import base64
 import json
 import re
-import ssl
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from .http_double import HttpDouble, Reply, Seen, ranged
 from .sample_images import SampleImage
-
-
-@dataclass
-class Reply:
-    """An answer. `cut_after` closes the connection after so many bytes of the body; `body` None means ordinary handling
-    decides. `omit_length` sends the body chunked."""
-
-    status: int = 200
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    cut_after: int | None = None
-    omit_length: bool = False
-    length: int | None = None
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One request as it came in. Header names are lower case."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-
-    @property
-    def route(self) -> str:
-        return self.path.partition("?")[0]
-
-
-Answer = Callable[[Seen], Reply | None]
-
-
-@dataclass
-class _Rule:
-    method: str
-    pattern: re.Pattern[str]
-    answer: Answer
-    left: int
-
-
-class HttpDouble:
-    """The server part: records requests and asks `answer`."""
-
-    def __init__(self, tls: tuple[Path, Path] | None = None) -> None:
-        self.requests: list[Seen] = []
-        self._server = _Server(("127.0.0.1", 0), self._handler())
-        if tls is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*map(str, tls))
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self.host = f"127.0.0.1:{self._server.server_port}"
-        self.url = f"{'https' if tls else 'http'}://{self.host}"
-
-    def answer(self, seen: Seen) -> Reply:
-        raise NotImplementedError
-
-    def paths(self, method: str = "GET") -> list[str]:
-        return [seen.path for seen in self.requests if seen.method == method]
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        double = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            wbufsize = 64 * 1024  # one packet for head and body: two would wait 40 ms for each other
-
-            def do_GET(self) -> None:
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                seen = Seen(self.command, self.path, headers)
-                double.requests.append(seen)
-                self._send(double.answer(seen))
-
-            do_HEAD = do_GET
-
-            def _send(self, reply: Reply) -> None:
-                self.send_response(reply.status)
-                for name, value in reply.headers.items():
-                    self.send_header(name, value)
-                if reply.omit_length:
-                    self.send_header("Transfer-Encoding", "chunked")
-                else:
-                    self.send_header("Content-Length", str(len(reply.body) if reply.length is None else reply.length))
-                self.end_headers()
-                if self.command == "HEAD":
-                    return
-                body = reply.body[: reply.cut_after]
-                self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if reply.omit_length else body)
-                if reply.cut_after is not None:
-                    self.close_connection = True
-
-            def log_message(self, *args: Any) -> None: ...
-
-        return Handler
-
-    @contextmanager
-    def running(self) -> Iterator["HttpDouble"]:
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            self._server.shutdown()
-            self._server.server_close()
-            thread.join()
-
-
-class _Server(ThreadingHTTPServer):
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients that go away in the middle are part of the play."""
 
 
 class ObjectStorage(HttpDouble):
@@ -148,18 +35,6 @@ class ObjectStorage(HttpDouble):
         if "X-Amz-Signature=abc%2Fdef%2B" not in seen.path:
             return Reply(403, b"<Code>SignatureDoesNotMatch</Code>")
         return ranged(self.objects[seen.route.rpartition("/")[2]], seen)
-
-
-def ranged(body: bytes, seen: Seen) -> Reply:
-    """The body, or the asked part of it."""
-    match = re.fullmatch(r"bytes=(\d+)-", seen.headers.get("range", ""))
-    if match is None:
-        return Reply(200, body)
-    start = int(match[1])
-    if start >= len(body):
-        return Reply(416)
-    headers = {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"}
-    return Reply(206, body[start:], headers)
 
 
 class QuirkyRegistry(HttpDouble):
@@ -185,7 +60,6 @@ class QuirkyRegistry(HttpDouble):
         self.tags: dict[str, dict[str, str]] = {}
         self.head_names_digest = True
         self.issued: list[tuple[str, float]] = []
-        self._rules: list[_Rule] = []
 
     def add(self, repository: str, tag: str, image: SampleImage) -> SampleImage:
         """Store an image with all below it under `repository:tag`."""
@@ -197,19 +71,7 @@ class QuirkyRegistry(HttpDouble):
         self.tags.setdefault(repository, {})[tag] = image.digest
         return image
 
-    def script(self, pattern: str, *replies: Reply | Answer, times: int | None = None, method: str = "GET") -> None:
-        """Answer requests whose path matches `pattern` with each reply in turn, or with a lone one `times` times."""
-        for reply in replies:
-            answer = reply if callable(reply) else (lambda _, fixed=reply: fixed)
-            self._rules.append(_Rule(method, re.compile(pattern), answer, 1 if times is None else times))
-
     def answer(self, seen: Seen) -> Reply:
-        for rule in self._rules:
-            if rule.left > 0 and rule.method == seen.method and rule.pattern.search(seen.path):
-                reply = rule.answer(seen)
-                if reply is not None:
-                    rule.left -= 1
-                    return reply
         if seen.route == "/token":
             return self._token(seen)
         return self._refused(seen) or self._content(seen)

@@ -85,7 +85,7 @@ def test_a_stored_password_never_goes_to_another_address(url: str) -> None:
     form = connection(kept=(STORED,), username="robot", url=url)
 
     assert not form.is_valid()
-    assert "Enter the password again" in form.errors["password"][0]
+    assert "Enter the password or token again" in form.errors["password"][0]
     assert not form.secrets
 
 

@@ -155,7 +155,7 @@ def test_a_password_entered_for_one_host_is_not_sent_to_another(olga: Client, pr
     response = olga.post(CONNECTION, fields(process, url="https://elsewhere.example", password=""))
 
     assert response.status_code == 422
-    assert "Enter the password again" in text(response)
+    assert "Enter the password or token again" in text(response)
 
 
 def test_a_private_address_is_refused_with_its_remedy(olga: Client, process: RegistryProcess, settings: Any) -> None:
@@ -351,7 +351,7 @@ def test_stored_credentials_are_never_sent_to_a_host_they_were_not_entered_for(
 
     registry.refresh_from_db()
     assert response.status_code == 422
-    assert "Enter the password again" in text(response)
+    assert "Enter the password or token again" in text(response)
     assert registry.host == "harbour.example"
     assert len(process.access_log_lines()) == before
 
