@@ -1,0 +1,76 @@
+"""`check_registry`: tries a connected registry's stored connection and says step by step how that went.
+
+It reads and never pulls a layer; secrets never appear in its output.
+"""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from accounts.commands import CommandFailed, Exit, PortwardenCommand
+from integrations.models import Registry
+from integrations.oci.errors import RegistryError
+from integrations.providers.base import CheckResult, CheckStep
+from integrations.services import registry_check
+
+STEP_WORDS = {True: "ok", False: "FAILED", None: "skipped"}
+
+
+class Command(PortwardenCommand):
+    """Exit codes: 0 the connection is good; 2 wrong usage; 3 it is not, or something that a scan needs is missing."""
+
+    help = (
+        "Tests the connection of a registry: each step with its answer, who we are there, how many repositories can be "
+        "seen, and the permissions that are missing. Exit codes: 0 good, 2 wrong usage, 3 not good."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="Name of the registry in Portwarden.")
+        parser.add_argument("--organization", required=True, metavar="SLUG")
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+
+    def run(self, **options: Any) -> Exit:
+        registry = _registry(options["organization"], options["name"])
+        try:
+            result = registry_check(registry=registry)
+        except RegistryError as error:  # the stored credentials cannot be read, so there is nothing to try with
+            result = CheckResult(False, "", None, (), (CheckStep("Read the stored connection", False, str(error)),))
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(document(result), indent=2, ensure_ascii=False))
+        else:
+            self.stdout.write("\n".join(_lines(result)))
+        return Exit.DONE if result.ok else Exit.UNREADABLE
+
+
+def document(result: CheckResult) -> dict[str, Any]:
+    """The check as JSON. `ok` of a step is null where it was not tried or does not apply."""
+    return {
+        "ok": result.ok,
+        "identity": result.identity,
+        "repositories": result.repositories,
+        "missing_permissions": list(result.missing_permissions),
+        "steps": [{"name": step.name, "ok": step.ok, "detail": _detail(step)} for step in result.steps],
+    }
+
+
+def _lines(result: CheckResult) -> list[str]:
+    lines = [f"[{STEP_WORDS[step.ok]}] {step.name}: {_detail(step)}".rstrip(": ") for step in result.steps]
+    if result.identity:
+        lines.append(f"Connected as {result.identity}.")
+    if result.repositories is not None:
+        lines.append(f"Repositories seen: {result.repositories}.")
+    if result.missing_permissions:
+        lines.append(f"Missing permissions: {', '.join(result.missing_permissions)}.")
+    return lines
+
+
+def _detail(step: CheckStep) -> str:
+    """What happened, and what to do where it failed."""
+    return f"{step.detail} {step.remedy}".strip()
+
+
+def _registry(slug: str, name: str) -> Registry:
+    registry = Registry.objects.select_related("organization").filter(organization__slug=slug, name=name).first()
+    if registry is None:
+        raise CommandFailed(f"The organization {slug[:60]} has no registry named {name[:80]}. See connect_registry.")
+    return registry
