@@ -33,6 +33,10 @@ class RegistryNameTaken(IntegrityError):
     """Another registry of the organization has this name."""
 
 
+class RegistryNotNamed(LookupError):
+    """No registry, or more than one, is meant by a name."""
+
+
 class CredentialsRequired(ValueError):
     """Stored credentials would have been kept for another origin than the one they were entered for."""
 
@@ -216,6 +220,21 @@ def registry_check(*, registry: Registry) -> CheckResult:
     failed = next((step for step in result.steps if step.ok is False), None)
     registry_state_record(registry=registry, error=failed.detail if failed else "")
     return result
+
+
+def registry_named(name: str, organization: str | None = None) -> Registry:
+    """The registry that a command means, by its name and its organization's slug, which may be left out where only one
+    organization has a registry of this name. Raises RegistryNotNamed."""
+    rows = Registry.objects.select_related("organization", "service_user").filter(name=name)
+    if organization is not None:
+        rows = rows.filter(organization__slug=organization)
+    found = list(rows[:2])
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise RegistryNotNamed(f"Several organizations have a registry named {name[:80]}. Add --organization SLUG.")
+    whose = f"The organization {organization[:60]} has no" if organization is not None else "There is no"
+    raise RegistryNotNamed(f"{whose} registry named {name[:80]}. See connect_registry.")
 
 
 def registry_state_record(*, registry: Registry, error: str) -> None:

@@ -52,7 +52,7 @@ def image_read(scan: Scan, source: ImageSource, resolved: ResolvedImage, referen
 
     A layer whose bytes cannot be analysed is kept as such (a fact about its digest) and leaves the image partial.
     """
-    size_bytes = image_size_check(resolved.manifest)
+    size_bytes = image_size_check(resolved.manifest, scan.registry.max_image_mb)
     image = _image_store(scan.organization, resolved, reference, size_bytes)
     layers = _layers_read(scan, source, resolved, reference)
     inventory = _assemble(resolved, layers)

@@ -5,7 +5,6 @@ A scan is claimed and its tags listed by one worker (`scan_discover`); then ever
 """
 
 import logging
-from contextlib import closing
 from datetime import datetime
 
 from django.db import transaction
@@ -14,10 +13,12 @@ from django.utils import timezone
 
 from accounts.services import service_user_problem
 from integrations.fields import SecretsUnreadable
-from integrations.oci.errors import NotAnImage, NotFound, PlatformMissing, RegistryError, Unsupported
+from integrations.oci.documents import CachedSource
+from integrations.oci.errors import NotAnImage, NotFound, PlatformMissing, RateLimited, RegistryError, Unsupported
 from integrations.oci.manifest import Index, Manifest, Platform, platform_select
 from integrations.oci.source import ImageSource, image_resolve
-from integrations.services import registry_provider, registry_state_record
+from integrations.providers.base import Provider
+from integrations.services import registry_state_record
 from scans.claims import job_claim, lease_kept, leftovers_release, scan_claim, worker_name
 from scans.closing import CANCELLED_WORDS, counts_store, outcomes_close
 from scans.documents import OrganizationDocuments
@@ -38,8 +39,10 @@ from scans.models import (
     TagImage,
     TagOutcome,
 )
-from scans.models.scans import CHOSEN_OUT, READ_OUTCOMES
+from scans.models.scans import ACTIVE_STATUSES, CHOSEN_OUT, READ_OUTCOMES
 from scans.outcomes import LASTING, UNSUPPORTED_CODES, next_try, outcome_of_error
+from scans.pauses import PausedSource, pause_words, paused_until, pulls_record, registry_pause
+from scans.providers import provider_kept, provider_release
 from scans.reading import RememberingSource
 from scans.retention import outcomes_prune
 from scans.transactions import deadlock_retried
@@ -86,6 +89,8 @@ def scan_work(scan_id: int) -> bool:
         except Exception:
             logger.exception("a piece of a scan failed", extra={"scan": scan_id, "job": job.pk if job else None})
             leftovers_release(worker_name())
+    if not Scan.objects.filter(pk=scan_id, status__in=ACTIVE_STATUSES).exists():
+        provider_release()
     return scan is not None or job is not None
 
 
@@ -96,13 +101,16 @@ def scan_discover(scan: Scan) -> None:
         scan_fail(scan, problem or "Given up: listing broke off again and again; the worker's log says why.")
         return
     try:
-        with closing(registry_provider(scan.registry, OrganizationDocuments(scan.organization))) as provider:
+        with provider_kept(scan) as provider:
             for name, is_listed in repositories_list(scan, provider).items():
                 if not _still_running(scan, f"listing {name}"):
                     outcomes_close(scan.pk, Outcome.CANCELLED, CANCELLED_WORDS)
                     return
                 repository_list(scan, provider, name, is_listed=is_listed)
+            pulls_record(scan.registry_id, provider)
     except (RegistryError, SecretsUnreadable) as error:
+        if isinstance(error, RateLimited):
+            registry_pause(scan, error)
         scan_fail(scan, str(error))
         return
     if not _discovery_store(scan):
@@ -192,9 +200,12 @@ def _job_run(job: ScanJob, scan: Scan) -> None:
         _job_store(job, scan, Outcome.CANCELLED, "The scan was cancelled before this tag's turn.", [])
         return
     try:
-        with closing(registry_provider(scan.registry, OrganizationDocuments(scan.organization))) as provider:
-            source = RememberingSource(provider.client(job.repository.name))
-            reads, missing = _platforms_read(scan, source, job.identifier, reference)
+        with provider_kept(scan) as provider:
+            source = RememberingSource(_source(scan, provider, job.repository.name))
+            try:
+                reads, missing = _platforms_read(scan, source, job.identifier, reference)
+            finally:
+                pulls_record(scan.registry_id, provider)
     except (RegistryError, SecretsUnreadable, AnalysisUnreadable) as error:
         _job_failed(job, scan, error)
         return
@@ -202,6 +213,14 @@ def _job_run(job: ScanJob, scan: Scan) -> None:
     if missing and outcome is Outcome.SCANNED:
         reason = " ".join(filter(None, [reason, *missing]))
     _job_store(job, scan, outcome, reason, reads, is_partial=bool(missing))
+
+
+def _source(scan: Scan, provider: Provider, repository: str) -> ImageSource:
+    """The repository to pull from; while its registry is paused, only what is kept of it already."""
+    until = paused_until(scan.registry_id)
+    if until is None:
+        return provider.client(repository)
+    return CachedSource(PausedSource(until), OrganizationDocuments(scan.organization))
 
 
 def _platforms_read(
@@ -283,6 +302,8 @@ def _job_failed(job: ScanJob, scan: Scan, error: RegistryError | SecretsUnreadab
         outcome, reason = Outcome.GONE, "The tag was listed, but its manifest is not there any more."
     lasting = isinstance(error, NotAnImage) or (outcome in LASTING and error.code in LASTING_CODES)
     retry_at = None if lasting else next_try(scan.registry, error)
+    if isinstance(error, RateLimited):
+        retry_at = registry_pause(scan, error) or retry_at
     _job_store(job, scan, outcome, reason, [], retry_at=retry_at, lasting=lasting)
 
 
@@ -352,6 +373,9 @@ def _verdict(scan: Scan, counts: dict[str, int], partial: int) -> tuple[ScanStat
     notes = [scan.message] if scan.message else []
     if troubled:
         notes.append(f"{troubled} of {_tags(read + troubled)} in the window could not be read; the list says why.")
+    until = paused_until(scan.registry_id)
+    if until is not None and counts.get(Outcome.RATE_LIMITED):
+        notes.append(pause_words(until))
     if partial:
         notes.append(f"{_tags(partial)} {'was' if partial == 1 else 'were'} read only in part.")
     status = ScanStatus.FAILED if troubled and not read else ScanStatus.PARTIAL

@@ -39,9 +39,19 @@ class RememberingSource:
         self._source.close()
 
 
-def image_size_check(manifest: Manifest) -> int:
-    """The stored bytes of an image's layers together. Raises TooLarge above SCAN_MAX_IMAGE_BYTES."""
+def image_size_check(manifest: Manifest, wanted_mb: int | None = None) -> int:
+    """The stored bytes of an image's layers together.
+
+    Raises TooLarge above SCAN_MAX_IMAGE_BYTES, and above `wanted_mb` (10^6 bytes) where pull settings name that.
+    """
     size_bytes = sum(layer.size for layer in manifest.layers)
+    if wanted_mb is not None and size_bytes > wanted_mb * 1_000_000:
+        raise TooLarge(
+            f"The image's layers are {size_bytes / 1e6:,.0f} MB together, above the {wanted_mb:,} MB of the registry's "
+            "pull settings.",
+            code="image_too_large",
+            permanent=True,
+        )
     if size_bytes > settings.SCAN_MAX_IMAGE_BYTES:
         raise TooLarge(
             f"The image's layers are {size_bytes:,} bytes together, above SCAN_MAX_IMAGE_BYTES "

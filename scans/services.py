@@ -22,6 +22,7 @@ from scans.models import (
     Trigger,
 )
 from scans.models.scans import ACTIVE_STATUSES
+from scans.pauses import pause_end, pause_words, paused_until
 from scans.schedules import schedule_remove, schedule_sync
 
 LAYERS_AT_REST = (LayerState.PENDING, LayerState.READ, LayerState.UNREAD)
@@ -39,8 +40,14 @@ def scan_request(*, registry: Registry, trigger: Trigger, actor: User | None) ->
     """Queues a scan of the whole registry; row, audit event and task stand or fall together.
 
     Returns (scan, created): one registry has at most one active scan, so a second request gets the first one back.
-    Raises ScanRefused for a disabled or public registry, and where the service user may not act.
+    Raises ScanRefused for a disabled or public registry, for one whose limit is reached (unless a person asks), and
+    where the service user may not act.
     """
+    if trigger is Trigger.MANUAL:
+        pause_end(registry.pk)  # a person may know that the limit was raised; if not, the registry says so again
+    until = paused_until(registry.pk)
+    if until is not None:
+        raise ScanRefused(pause_words(until))
     refusal = _refusal(registry)
     if refusal:
         Registry.objects.filter(pk=registry.pk).update(last_error=refusal)

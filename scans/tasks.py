@@ -13,6 +13,7 @@ from scans.advisories.load import rematch
 from scans.claims import work_is_waiting
 from scans.models import JobState, Scan, ScanJob, Trigger
 from scans.models.scans import ACTIVE_STATUSES
+from scans.pauses import pause_end, pauses_over
 from scans.pipeline import scan_finish_if_done, scan_work
 from scans.services import ScanRefused, scan_request
 
@@ -45,8 +46,12 @@ def scan_scheduled(registry_id: int) -> None:
 
 
 def sweep() -> None:
-    """Finds what nobody works on any more: scans are woken, and matching that was broken off is gone on with."""
+    """Finds what nobody works on any more: scans are woken, pauses that are over end with a scan that goes on, and
+    matching that was broken off is gone on with."""
     for scan in Scan.objects.filter(status__in=ACTIVE_STATUSES).order_by("pk"):
         if not scan_finish_if_done(scan.pk) and work_is_waiting(scan):
             async_task(TASK_WORK, scan.pk)
+    for registry in pauses_over():
+        if pause_end(registry.pk):
+            scan_scheduled(registry.pk)
     rematch(wait=False)

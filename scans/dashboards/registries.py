@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
 
 from accounts.models import Organization
 from integrations.models import Registry, RegistryAccess
@@ -17,6 +18,7 @@ from scans.dashboards.paging import Order, Page, Position, page_of
 from scans.dashboards.scans import ScanProgress, scan_progress
 from scans.models import Scan
 from scans.models.scans import ACTIVE_STATUSES
+from scans.pauses import pause_words
 from scans.schedules import next_scans, schedule_words
 
 SCANNING = "scanning"
@@ -28,6 +30,16 @@ ORDERS = {
     "images": Order(("image_count", "id"), (int, int), descending=False),
     "-severity": Order(("critical_count", "high_count", "medium_count", "id"), (int, int, int, int), descending=True),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Pulls:
+    """What the registry last said of its pull limit."""
+
+    limit: int
+    remaining: int
+    window_h: int | None
+    seen_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,9 @@ class RegistryRow:
     """The scan that is queued or running."""
     last_scan: Scan | None
     """The newest scan that has ended."""
+    paused_words: str = ""
+    """Why nothing is asked of the registry at present and when that ends; empty where it is asked."""
+    pulls: Pulls | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +145,17 @@ def registry_row(row: Registry, scans: dict[int, Scan], due: datetime | None) ->
         next_scan_at=due,
         active=scan_progress(active) if active else None,
         last_scan=ended,
+        paused_words=pause_words(row.resume_at) if row.resume_at and row.resume_at > timezone.now() else "",
+        pulls=pulls_of(row),
     )
+
+
+def pulls_of(row: Registry) -> Pulls | None:
+    """None where the registry speaks of no limit."""
+    if row.pull_limit is None or row.pull_remaining is None:
+        return None
+    window_h = round(row.pull_window_s / 3600) if row.pull_window_s else None
+    return Pulls(row.pull_limit, row.pull_remaining, window_h, row.pull_seen_at)
 
 
 def _ended(row: Registry) -> int | None:

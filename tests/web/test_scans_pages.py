@@ -39,6 +39,31 @@ def finding(registry: Registry) -> Finding:
     return factories.finding(factories.image(registry))
 
 
+def test_a_registry_at_its_limit_says_when_it_goes_on_and_how_many_pulls_are_left(
+    cast: Cast, registry: Registry
+) -> None:
+    registry.pull_limit, registry.pull_remaining, registry.pull_window_s = 200, 40, 21_600
+    registry.pull_seen_at = timezone.now()
+    registry.resume_at = timezone.now() + timedelta(minutes=30)
+    registry.save()
+
+    page = text_of(cast.client(cast.vic).get(reverse("scans:registry_detail", args=[registry.pk])))
+
+    assert f"until {timezone.localtime(registry.resume_at):%H:%M}" in page
+    assert "Pulls left 40 of 200 in 6 h" in page
+    assert "Paused: limit reached" in text_of(cast.client(cast.vic).get(reverse("scans:registry_list")))
+
+
+def test_a_pause_that_is_over_and_a_registry_without_limit_are_not_spoken_of(cast: Cast, registry: Registry) -> None:
+    registry.resume_at = timezone.now() - timedelta(minutes=1)
+    registry.save()
+
+    page = text_of(cast.client(cast.vic).get(reverse("scans:registry_detail", args=[registry.pk])))
+
+    assert "limit" not in page
+    assert "Pulls left" not in page
+
+
 # --- dashboard -------------------------------------------------------------------------------------------------------
 
 

@@ -8,10 +8,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from accounts.commands import CommandFailed, Exit, PortwardenCommand
-from integrations.models import Registry
 from integrations.oci.errors import RegistryError
 from integrations.providers.base import CheckResult, CheckStep
-from integrations.services import registry_check
+from integrations.services import RegistryNotNamed, registry_check, registry_named
 
 STEP_WORDS = {True: "ok", False: "FAILED", None: "skipped"}
 
@@ -26,11 +25,16 @@ class Command(PortwardenCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="Name of the registry in Portwarden.")
-        parser.add_argument("--organization", required=True, metavar="SLUG")
+        parser.add_argument(
+            "--organization", metavar="SLUG", help="Needed where several organizations have a registry of this name."
+        )
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def run(self, **options: Any) -> Exit:
-        registry = _registry(options["organization"], options["name"])
+        try:
+            registry = registry_named(options["name"], options["organization"])
+        except RegistryNotNamed as error:
+            raise CommandFailed(str(error)) from error
         try:
             result = registry_check(registry=registry)
         except RegistryError as error:  # the stored credentials cannot be read, so there is nothing to try with
@@ -67,10 +71,3 @@ def _lines(result: CheckResult) -> list[str]:
 def _detail(step: CheckStep) -> str:
     """What happened, and what to do where it failed."""
     return f"{step.detail} {step.remedy}".strip()
-
-
-def _registry(slug: str, name: str) -> Registry:
-    registry = Registry.objects.select_related("organization").filter(organization__slug=slug, name=name).first()
-    if registry is None:
-        raise CommandFailed(f"The organization {slug[:60]} has no registry named {name[:80]}. See connect_registry.")
-    return registry

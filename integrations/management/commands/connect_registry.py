@@ -40,7 +40,7 @@ class Command(PortwardenCommand):
         parser.add_argument(
             "--create-organization", action="store_true", help="Make the organization if it is missing."
         )
-        parser.add_argument("--kind", required=True, help="oci")
+        parser.add_argument("--kind", required=True, help=", ".join(RegistryKind.values))
         parser.add_argument("--name", required=True, help="Name of the registry in Portwarden.")
         parser.add_argument(
             "--set",
@@ -48,13 +48,14 @@ class Command(PortwardenCommand):
             default=[],
             metavar="FIELD=VALUE",
             dest="fields",
-            help="A field of the connection (oci: url, username, repositories) or a pull setting "
+            help=f"A field of the connection ({_fields_words(secret=False)}) or a pull setting "
             f"({', '.join(CONFIGURATION_FIELDS)}). Lists are comma-separated. Repeat for more fields.",
         )
         parser.add_argument(
             "--secrets-stdin",
             action="store_true",
-            help='Read the secrets as one JSON object from standard input, such as {"password": "…"}.',
+            help='Read the secrets as one JSON object from standard input, such as {"password": "…"} '
+            f"({_fields_words(secret=True)}).",
         )
         parser.add_argument("--no-check", action="store_true", help="Save without testing the connection.")
 
@@ -86,6 +87,12 @@ class Command(PortwardenCommand):
         if not result.ok:
             raise CommandError(_failure(result), returncode=Exit.UNREADABLE)
         return ""
+
+
+def _fields_words(*, secret: bool) -> str:
+    """Each kind's fields, the secret or the plain ones, for the help text."""
+    rows = ((row.kind.value, [f.name for f in row.fields if f.secret is secret]) for row in KINDS.values())
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in rows if names)
 
 
 def _kind(value: str) -> Kind:

@@ -8,6 +8,7 @@ from django.core.management.base import CommandParser
 
 from accounts.commands import CommandFailed, Exit, PortwardenCommand
 from integrations.models import Registry
+from integrations.services import RegistryNotNamed, registry_named
 from scans.exports.scan_json import scan_document
 from scans.exports.scan_table import scan_table
 from scans.models import Scan, ScanStatus, Trigger
@@ -23,7 +24,9 @@ class Command(PortwardenCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name", metavar="NAME")
-        parser.add_argument("--organization", required=True, metavar="SLUG")
+        parser.add_argument(
+            "--organization", metavar="SLUG", help="Needed where several organizations have a registry of this name."
+        )
         parser.add_argument("--wait", action="store_true", help="Work until the scan has ended; print a summary.")
         parser.add_argument("--format", choices=("table", "json"), default="table")
 
@@ -46,12 +49,11 @@ class Command(PortwardenCommand):
             self.stdout.write(scan_table(scan))
         return Exit.DONE if scan.status in ENDED_WELL else Exit.UNREADABLE
 
-    def _registry(self, slug: str, name: str) -> Registry:
-        registries = Registry.objects.select_related("organization", "service_user")
-        registry = registries.filter(organization__slug=slug, name=name).first()
-        if registry is None:
-            raise CommandFailed(f"The organization {slug} has no registry named {name}. See connect_registry.")
-        return registry
+    def _registry(self, slug: str | None, name: str) -> Registry:
+        try:
+            return registry_named(name, slug)
+        except RegistryNotNamed as error:
+            raise CommandFailed(str(error)) from error
 
     def _work(self, scan: Scan) -> None:
         """Takes pieces of the scan until it has ended, beside any worker that does the same."""
