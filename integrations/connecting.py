@@ -4,7 +4,7 @@ It saves nothing but the draft. A password goes from the form into the encrypted
 never back into a page.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,6 +15,7 @@ from integrations.fields import Secrets
 from integrations.forms import ConnectionForm, Kept
 from integrations.kinds import Kind, registry_origin
 from integrations.models import Registry
+from integrations.providers.base import NO_OFFERS, Offers
 from integrations.services import connection_check
 
 TEST, CONTINUE, ANYWAY = "test", "continue", "anyway"
@@ -27,6 +28,7 @@ class Attempt:
     draft: Draft
     trace: Trace | None
     proceed: bool
+    offers: Offers = field(default_factory=lambda: NO_OFFERS)
 
 
 def draft_key(kind: Kind, registry: Registry | None = None) -> str:
@@ -50,15 +52,17 @@ def connection_form(request: OrganizationRequest, kind: Kind, registry: Registry
 
 
 def connection_form_again(
-    request: OrganizationRequest, kind: Kind, draft: Draft, registry: Registry | None = None
+    request: OrganizationRequest, kind: Kind, attempt: Attempt, registry: Registry | None = None
 ) -> ConnectionForm:
-    """The form after a test: the values tried, unbound, the password left to the draft."""
+    """The form after a test: the values tried, unbound, and what it found to choose from. The draft has the secret."""
+    draft = attempt.draft
     return ConnectionForm(
         kind=kind,
         organization=request.organization,
         registry=registry,
         kept=_kept(kind, draft, registry),
         initial={"name": draft.name, **draft.config},
+        offers=attempt.offers,
     )
 
 
@@ -77,8 +81,9 @@ def connection_attempt(request: OrganizationRequest, form: ConnectionForm, key: 
             f"A connection can be tested {CHECKS_MAX} times a minute.", "Wait a minute, then test again or save anyway."
         )
         return Attempt(keep(error=error), trace, False)
-    trace = trace_of(connection_check(form.kind.kind.value, config, form.secrets))
-    return Attempt(keep(error=trace.error), trace, action == CONTINUE and trace.state == "ok")
+    result = connection_check(form.kind.kind.value, config, form.secrets)
+    trace = trace_of(result)
+    return Attempt(keep(error=trace.error), trace, action == CONTINUE and trace.state == "ok", result.offers)
 
 
 def _kept(kind: Kind, draft: Draft | None, registry: Registry | None) -> list[Kept]:

@@ -19,6 +19,7 @@ from integrations.connections.base import Field, Kind
 from integrations.fields import SealedSecrets, Secrets
 from integrations.models import Registry, ScanInterval
 from integrations.outside import outside
+from integrations.providers.base import NO_OFFERS, Offers
 from integrations.services import CONFIGURATION_FIELDS
 from integrations.validation import (
     platform_clean,
@@ -45,6 +46,13 @@ class Kept:
     """When a draft's secrets are forgotten; None for a registry's stored ones."""
 
 
+class WordsTextarea(forms.Textarea):
+    """A text box for words that also takes the ticked boxes of `CheckboxSelectMultiple` under the same name."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        return "\n".join(data.getlist(name)) if hasattr(data, "getlist") else data.get(name)
+
+
 class ListField(forms.CharField):
     """Several words in one text box, by line, comma or space; cleaned to a list without duplicates."""
 
@@ -53,9 +61,12 @@ class ListField(forms.CharField):
         self.check, self.separator = check, separator
 
     def prepare_value(self, value: Any) -> Any:
+        if isinstance(self.widget, forms.CheckboxSelectMultiple):
+            return value
         return self.separator.join(value) if isinstance(value, list | tuple) else value
 
     def clean(self, value: Any) -> list[str]:
+        value = "\n".join(value) if isinstance(value, list | tuple) else value
         words = list(dict.fromkeys(word for word in _SEPARATORS.split(super().clean(value)) if word))
         if len(words) > LIST_MAX:
             raise ValidationError(f"At most {LIST_MAX} entries; these are {len(words)}. Use patterns instead.")
@@ -82,6 +93,7 @@ class CheckedField(forms.CharField):
 class ConnectionForm(forms.Form):
     """The Connection step of a kind: a name (for a new registry) and the kind's own fields.
 
+    `offers` are what a connection test has found to choose from: the field's text box becomes a list of boxes to tick.
     `kept` are secrets entered or stored before, best first: a blank secret field means the first of them whose origin
     is the one of the URL. For another origin they must be typed again, so that nobody can send them elsewhere.
     """
@@ -100,6 +112,7 @@ class ConnectionForm(forms.Form):
         organization: Organization | None = None,
         registry: Registry | None = None,
         kept: Iterable[Kept] = (),
+        offers: Offers = NO_OFFERS,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -108,6 +121,8 @@ class ConnectionForm(forms.Form):
             del self.fields["name"]
         for field in kind.fields:
             self.fields[field.name] = _form_field(field)
+            if offers.get(field.name):
+                self.fields[field.name].widget = forms.CheckboxSelectMultiple(choices=offers[field.name])
         if any(kept.secrets for kept in self.kept):
             self._invite_blank()
         self.secrets: Secrets = Secrets()
@@ -272,7 +287,7 @@ def _form_field(field: Field) -> forms.Field:
         return secret
     check = field.clean or printable_clean
     if field.many:
-        return ListField(**common, check=check, widget=forms.Textarea(attrs={**attrs, "rows": 4}))
+        return ListField(**common, check=check, widget=WordsTextarea(attrs={**attrs, "rows": 4}))
     if field.choices:
         return forms.ChoiceField(**common, choices=field.choices)
     if field.name == "url":

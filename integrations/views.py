@@ -80,7 +80,7 @@ def wizard_connection(request: OrganizationRequest, kind: str) -> HttpResponse:
     attempt = connection_attempt(request, form, draft_key(row), request.POST.get("action", TEST))
     if attempt.proceed:
         return redirect("integrations:registry_connect_configuration", kind)
-    return _wizard_connection_page(request, row, connection_form_again(request, row, attempt.draft), attempt.trace)
+    return _wizard_connection_page(request, row, connection_form_again(request, row, attempt), attempt.trace)
 
 
 @never_cache
@@ -145,7 +145,7 @@ def registry_credentials(request: OrganizationRequest, pk: int) -> HttpResponse:
     if attempt.proceed:
         return _reconnect(request, registry, form, attempt, key)
     return _credentials_page(
-        request, registry, row, connection_form_again(request, row, attempt.draft, registry), attempt.trace
+        request, registry, row, connection_form_again(request, row, attempt, registry), attempt.trace
     )
 
 

@@ -99,6 +99,11 @@ class Kind:
         return tuple(field.name for field in self.fields if field.secret)
 
     @property
+    def secret_label(self) -> str:
+        """What its secret is called on pages."""
+        return next((field.label for field in self.fields if field.secret), "")
+
+    @property
     def prerequisites_template(self) -> str:
         """The text of the wizard's first step."""
         return f"integrations/prerequisites/{self.kind.value}.html"

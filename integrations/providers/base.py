@@ -4,7 +4,7 @@ Values and one Protocol only. A provider never decides what gets scanned and nev
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Literal, Protocol
@@ -14,6 +14,8 @@ from integrations.oci.source import ImageSource
 KnownDates = Mapping[str, datetime | None]
 """Digest → its date; None where a look has shown that it has none."""
 NOTHING_KNOWN: KnownDates = MappingProxyType({})
+Offers = Mapping[str, tuple[tuple[str, str], ...]]
+NO_OFFERS: Offers = MappingProxyType({})
 NameFilter = Callable[[str], bool]
 """Whether a tag of this name may be in the window at all: the pull settings' patterns, and no signature."""
 _CLOCK_SKEW = timedelta(days=2)
@@ -32,13 +34,17 @@ class CheckStep:
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """The whole connection test. `repositories` is their number, None where it could not be counted."""
+    """The whole connection test. `repositories` is their number, None where it could not be counted.
+
+    `offers` maps a field of the connection to what the registry has to choose from for it: (value, words) pairs.
+    """
 
     ok: bool
     identity: str
     repositories: int | None
     missing_permissions: tuple[str, ...]
     steps: tuple[CheckStep, ...]
+    offers: Offers = field(default_factory=lambda: NO_OFFERS)
 
 
 @dataclass(frozen=True, slots=True)
