@@ -211,6 +211,9 @@ PLAIN_HTTP_HOSTS = tuple(env.list("PLAIN_HTTP_HOSTS", default=[]))
 REGISTRY_CA_FILE = env.str("SSL_CERT_FILE", default="")
 AWS_AMBIENT_CREDENTIALS = env.str("AWS_AMBIENT_CREDENTIALS", default="") == "allow"
 """Whether the portal's own AWS identity may assume the roles that integrations name. It never reads a registry."""
+AWS_ENDPOINT_URL_ECR = env.str("AWS_ENDPOINT_URL_ECR", default="")
+AWS_ENDPOINT_URL_STS = env.str("AWS_ENDPOINT_URL_STS", default="")
+"""Read by botocore itself; here only so that the egress guard lets through what the operator has named."""
 AZURE_AMBIENT_CREDENTIALS = env.str("AZURE_AMBIENT_CREDENTIALS", default="") == "allow"
 """Whether an ACR integration without a service principal may use the portal's managed or workload identity."""
 AZURE_AUTHORITY_HOST = env.str("AZURE_AUTHORITY_HOST", default="")
