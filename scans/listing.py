@@ -4,11 +4,10 @@ Only a complete listing ever marks something as gone; an error of one repository
 """
 
 import hashlib
-import re
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -16,14 +15,23 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from integrations.models import Registry
-from integrations.oci.errors import NotFound, RegistryError
+from integrations.oci.errors import NotFound, RateLimited, RegistryError
 from integrations.providers.base import Provider, TagInfo, TagList
+from integrations.selection import PullSettings, Verdict, repository_wanted, tag_wanted, tags_select
 from scans.engine.layers import ANALYSER_VERSION
 from scans.models import ImageState, Outcome, Repository, Scan, ScanJob, Tag, TagImage, TagOutcome
 from scans.outcomes import LASTING, next_try, outcome_of_error
+from scans.pauses import paused_error, paused_until, registry_pause
 
-SIGNATURE_TAG = re.compile(r"sha256-[0-9a-f]{64}(\.(sig|att|sbom))?")
-TAG_NAME = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+OUTCOMES = {
+    Verdict.WANTED: Outcome.PENDING,
+    Verdict.OUT_OF_WINDOW: Outcome.OUT_OF_WINDOW,
+    Verdict.EXCLUDED: Outcome.EXCLUDED,
+    Verdict.UNSUPPORTED: Outcome.UNSUPPORTED,
+    Verdict.TOO_LARGE: Outcome.TOO_LARGE,
+    Verdict.UNANSWERED: Outcome.FAILED,
+}
+IN_WINDOW = (Outcome.PENDING, Outcome.FAILED, Outcome.TOO_LARGE)
 REPOSITORY_NAME_LENGTH = 255
 SCANNED_BY_LENGTH = 200
 BATCH = 1000
@@ -62,14 +70,10 @@ def repositories_list(scan: Scan, provider: Provider) -> dict[str, bool]:
     registry.repositories.filter(name__in=names).exclude(gone_at=None).update(gone_at=None)
     chosen_by_hand = bool(registry.config.get("repositories"))
     known = set() if chosen_by_hand else set(registry.repositories.filter(gone_at=None).values_list("name", flat=True))
-    wanted = {name for name in names | known if repository_wanted(registry, name)}
+    chosen = PullSettings.from_registry(registry)
+    wanted = {name for name in names | known if repository_wanted(chosen, name)}
     _repositories_leave_out(registry, wanted)
     return {name: name in names for name in sorted(wanted)}
-
-
-def repository_wanted(registry: Registry, name: str) -> bool:
-    """Whether the registry's include and exclude patterns (shell-style globs) let a repository in."""
-    return _wanted(name, registry.include_repositories, registry.exclude_repositories)
 
 
 def repository_list(scan: Scan, provider: Provider, name: str, *, is_listed: bool) -> None:
@@ -79,8 +83,13 @@ def repository_list(scan: Scan, provider: Provider, name: str, *, is_listed: boo
     little, since rights that were taken away look the same.
     """
     repository, _ = Repository.objects.get_or_create(registry=scan.registry, name=name)
+    chosen = PullSettings.from_registry(scan.registry)
     try:
-        listed = provider.newest_tags(name, scan.registry.max_tags, known=_dates_known(repository))
+        if (until := paused_until(scan.registry_id)) is not None:
+            raise paused_error(until)
+        listed = provider.newest_tags(
+            name, chosen.max_tags, known=_dates_known(repository), wanted=partial(tag_wanted, chosen)
+        )
     except NotFound as error:
         if scan.listing_complete and not is_listed:
             Repository.objects.filter(pk=repository.pk).update(gone_at=timezone.now())
@@ -88,10 +97,12 @@ def repository_list(scan: Scan, provider: Provider, name: str, *, is_listed: boo
             _listing_failed(scan, repository, error)
         return  # a listed repository without any tag: some registries answer 404 for an empty one
     except RegistryError as error:
+        if isinstance(error, RateLimited):
+            registry_pause(scan, error)
         _listing_failed(scan, repository, error)
         return
     before = set(repository.tags.filter(in_window=True).values_list("name", flat=True))
-    planned = tags_plan(scan.registry, listed, before)
+    planned = tags_plan(chosen, listed, before)
     with transaction.atomic():
         tags = _tags_store(repository, listed, planned)
         _outcomes_store(scan, repository, planned, tags)
@@ -103,47 +114,14 @@ def _dates_known(repository: Repository) -> dict[str, datetime | None]:
     return dict(repository.tags.filter(looked_at).exclude(digest="").values_list("digest", "pushed_at"))
 
 
-def tags_plan(registry: Registry, listed: TagList, in_window_before: Container[str] = ()) -> list[Planned]:
-    """Decides for each tag, newest first, whether it is in the window; `pending` stands for those that are.
-
-    A tag that the registry would not speak of this time keeps its place: a hiccup must not push it out.
-    """
-    planned, room = [], registry.max_tags
-    for info in listed.tags:
-        if not TAG_NAME.fullmatch(info.name):
-            continue  # no tag by the grammar of the protocol: nothing could be asked by this name
-        if SIGNATURE_TAG.fullmatch(info.name):
-            reason = "A signature, attestation or SBOM stored beside an image, not an image."
-            planned.append(Planned(info, Outcome.UNSUPPORTED, reason))
-        elif not _wanted(info.name, registry.include_tags, registry.exclude_tags):
-            planned.append(Planned(info, Outcome.EXCLUDED, "Left out by the registry's tag patterns."))
-        elif _is_unanswered(info, listed) and info.name in in_window_before:
-            room = max(0, room - 1)
-            reason = "The registry would not say what the tag points at; what was known of it stays."
-            planned.append(Planned(info, Outcome.FAILED, reason))
-        elif room == 0:
-            reason = f"Older than the newest {registry.max_tags} tags of its repository."
-            if not listed.complete and info.digest is None:
-                reason = f"Its name sorts low, so it was not asked for its date. {listed.note}"
-            planned.append(Planned(info, Outcome.OUT_OF_WINDOW, reason))
-        else:
-            room -= 1
-            planned.append(Planned(info, Outcome.PENDING))
-    return planned
-
-
-def _is_unanswered(info: TagInfo, listed: TagList) -> bool:
-    return not listed.complete and info.digest is None and info.date_source == ""
+def tags_plan(chosen: PullSettings, listed: TagList, in_window_before: Container[str] = ()) -> list[Planned]:
+    """Decides for each tag, newest first, whether it is in the window; `pending` stands for those that are."""
+    selected = tags_select(chosen, listed, now=timezone.now(), in_window_before=in_window_before)
+    return [Planned(row.info, OUTCOMES[row.verdict], row.reason) for row in selected]
 
 
 def _is_repository_name(name: str) -> bool:
     return len(name) <= REPOSITORY_NAME_LENGTH and name.isascii() and name.isprintable()
-
-
-def _wanted(name: str, include: Sequence[str], exclude: Sequence[str]) -> bool:
-    if include and not any(fnmatchcase(name, pattern) for pattern in include):
-        return False
-    return not any(fnmatchcase(name, pattern) for pattern in exclude)
 
 
 def _repositories_leave_out(registry: Registry, wanted: set[str]) -> None:
@@ -194,13 +172,29 @@ def _tags_store(repository: Repository, listed: TagList, planned: list[Planned])
         unique_fields=["repository", "name"],
         update_fields=["digest", "pushed_at", "date_source", "position", "in_window", "listed_at", "gone_at"],
     )
-    if listed.all_names:
-        repository.tags.filter(gone_at=None, listed_at__lt=now).update(
-            gone_at=now, in_window=False, last_outcome=Outcome.GONE, last_reason="The registry no longer lists the tag."
-        )
+    _missing_store(repository, listed, now)
     repository.listed_at, repository.gone_at = now, None
-    repository.save(update_fields=["listed_at", "gone_at"])
+    repository.listing_note, repository.tags_total = listed.note, listed.total
+    repository.save(update_fields=["listed_at", "gone_at", "listing_note", "tags_total"])
     return {tag.name: tag for tag in repository.tags.filter(listed_at=now)}
+
+
+def _missing_store(repository: Repository, listed: TagList, now: datetime) -> None:
+    """What the list says of tags that it lacks: gone where it would have held them, else older than its end."""
+    missing = repository.tags.filter(gone_at=None, listed_at__lt=now)
+    gone, older = missing, missing.none()
+    if not listed.all_names:
+        since = listed.covers_since
+        newer = Q(date_source="registry", pushed_at__gt=since) if since is not None else Q(pk__in=())
+        gone, older = missing.filter(newer), missing.exclude(newer).filter(in_window=True)
+    gone.update(
+        gone_at=now, in_window=False, last_outcome=Outcome.GONE, last_reason="The registry no longer lists the tag."
+    )
+    older.update(
+        in_window=False,
+        last_outcome=Outcome.OUT_OF_WINDOW,
+        last_reason="Pushed before the newest tags of its repository, which is where reading its list stopped.",
+    )
 
 
 def _tag_row(repository: Repository, plan: Planned, now: datetime) -> Tag:
@@ -212,7 +206,7 @@ def _tag_row(repository: Repository, plan: Planned, now: datetime) -> Tag:
         pushed_at=info.pushed_at,
         date_source=info.date_source,
         position=info.position,
-        in_window=plan.outcome in (Outcome.PENDING, Outcome.FAILED),
+        in_window=plan.outcome in IN_WINDOW,
         listed_at=now,
         gone_at=None,
     )
@@ -256,9 +250,10 @@ def is_settled(tag: Tag, registry: Registry) -> bool:
 
 
 def scanned_by(registry: Registry) -> str:
-    """What a reading depends on besides the bytes: analyser, limits, platforms."""
+    """What a reading depends on besides the bytes: analyser, limits, the largest size wanted, platforms."""
     limits = ",".join(f"{name}={value}" for name, value in sorted(settings.LAYER_LIMITS.items()))
-    told = f"{ANALYSER_VERSION} {limits} {settings.SCAN_MAX_IMAGE_BYTES} {','.join(platforms_of(registry))}"
+    size = f"{settings.SCAN_MAX_IMAGE_BYTES} {registry.max_image_mb or ''}".strip()
+    told = f"{ANALYSER_VERSION} {limits} {size} {','.join(platforms_of(registry))}"
     return told if len(told) <= SCANNED_BY_LENGTH else hashlib.sha256(told.encode()).hexdigest()
 
 

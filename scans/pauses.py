@@ -17,6 +17,7 @@ from integrations.providers.base import Provider
 from scans.models import Outcome, Scan, TagOutcome
 
 UNNAMED_PAUSE = timedelta(minutes=15)
+PAUSED = "paused"
 PAUSE_MAX = timedelta(hours=24)
 REFUSALS_BORNE = 3
 """Refusals without a time to come back at that one scan bears, each after its retries, before it pauses by itself."""
@@ -27,6 +28,8 @@ def registry_pause(scan: Scan, error: RateLimited) -> datetime | None:
 
     A refusal that says when to come back is obeyed at once. One that does not may concern a moment only.
     """
+    if error.code == PAUSED:
+        return paused_until(scan.registry_id)
     if error.retry_after_s is None:
         refusals = TagOutcome.objects.filter(scan=scan, outcome=Outcome.RATE_LIMITED).count()
         if refusals < REFUSALS_BORNE - 1:
@@ -58,7 +61,7 @@ def pauses_over() -> list[Registry]:
 def paused_error(until: datetime) -> RateLimited:
     """What asking a paused registry comes to, without asking it."""
     left_s = max(0.0, (until - timezone.now()).total_seconds())
-    return RateLimited(pause_words(until), code="paused", retry_after_s=left_s)
+    return RateLimited(pause_words(until), code=PAUSED, retry_after_s=left_s)
 
 
 def pause_words(until: datetime) -> str:
