@@ -31,7 +31,11 @@ DATE_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class RepositoryRow:
-    """One repository with the number of tags listed, in the window, and read as they are now."""
+    """One repository with the number of tags listed, in the window, and read as they are now.
+
+    `tags_total` is how many the registry says there are, where it says so and not all were listed; `note` says how the
+    order of its tags came about.
+    """
 
     name: str
     listed_at: datetime | None
@@ -39,6 +43,8 @@ class RepositoryRow:
     tags_listed: int
     tags_in_window: int
     tags_read: int
+    tags_total: int | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +107,21 @@ def _with_tag_counts(repositories: Sequence[Repository]) -> list[RepositoryRow]:
         read=Count("pk", filter=in_window & is_read()),
     )
     counts: dict[int, tuple[int, int, int]] = {pk: (listed, window, read) for pk, listed, window, read in counted}
-    return [RepositoryRow(row.name, row.listed_at, row.gone_at, *counts.get(row.pk, (0, 0, 0))) for row in repositories]
+    return [_row(row, *counts.get(row.pk, (0, 0, 0))) for row in repositories]
+
+
+def _row(repository: Repository, listed: int, window: int, read: int) -> RepositoryRow:
+    more = repository.tags_total if (repository.tags_total or 0) > listed else None
+    return RepositoryRow(
+        name=repository.name,
+        listed_at=repository.listed_at,
+        gone_at=repository.gone_at,
+        tags_listed=listed,
+        tags_in_window=window,
+        tags_read=read,
+        tags_total=more,
+        note=repository.listing_note,
+    )
 
 
 def _date_sources(registry: Registry) -> tuple[str, ...]:
