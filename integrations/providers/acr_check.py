@@ -188,7 +188,7 @@ class AcrCheck:
         """HEAD of a real image's manifest, which downloads nothing; without one, a token that would allow it."""
         if self._sample is None:
             name = self._names[0] if self._names else _PROBE
-            return self._probed(PULL, pull_scope(name), "There is no image yet that could be pulled.")
+            return self._probed(PULL, pull_scope(name), "No image is known that could be pulled.")
         name, tag = self._sample
         try:
             self._client.manifest_head(name, tag.digest or tag.name)
@@ -201,12 +201,15 @@ class AcrCheck:
         return True
 
     def _probed(self, step: str, scope: str, otherwise: str) -> bool:
-        """What a token tells of a right where there is nothing to try it on; `otherwise` is said where it is there."""
+        """What a token tells of a right where there is nothing to try it on; `otherwise` is said where it is there.
+
+        A made-up name proves nothing where a role may be limited to some repositories, unless listing is denied too.
+        """
         try:
             covered = self._patiently(lambda: self._tokens.access(scope)).covers(scope)
         except RegistryError as error:
             return self._refused(step, error)
-        if covered is False and "list" in self._denied:
+        if covered is False and (self._names or "list" in self._denied):
             what = "list tags" if step == "tags" else "pull"
             who = self._tokens.entra.name.capitalize()
             return self._refused(
