@@ -13,6 +13,7 @@ from integrations.dashboards import Trace, trace_of, trace_refused
 from integrations.drafts import CHECKS_MAX, Draft, check_allowed, draft_load, draft_save
 from integrations.fields import Secrets
 from integrations.forms import ConnectionForm, Kept
+from integrations.generated import generated_values
 from integrations.kinds import Kind, registry_origin
 from integrations.models import Registry
 from integrations.providers.base import NO_OFFERS, Offers
@@ -47,6 +48,7 @@ def connection_form(request: OrganizationRequest, kind: Kind, registry: Registry
         organization=request.organization,
         registry=registry,
         kept=_kept(kind, draft, registry),
+        generated=generated_values(kind, request.organization, registry),
         initial=initial,
     )
 
@@ -61,6 +63,7 @@ def connection_form_again(
         organization=request.organization,
         registry=registry,
         kept=_kept(kind, draft, registry),
+        generated=generated_values(kind, request.organization, registry),
         initial={"name": draft.name, **draft.config},
         offers=attempt.offers,
     )

@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts.models import Organization
 from integrations.connections.base import Field, Kind
 from integrations.fields import SealedSecrets, Secrets
+from integrations.generated import Permitted, generated_random
 from integrations.models import Registry, ScanInterval
 from integrations.outside import outside
 from integrations.providers.base import NO_OFFERS, Offers
@@ -96,6 +97,8 @@ class ConnectionForm(forms.Form):
     `offers` are what a connection test has found to choose from: the field's text box becomes a list of boxes to tick.
     `kept` are secrets entered or stored before, best first: a blank secret field means the first of them whose origin
     is the one of the URL. For another origin they must be typed again, so that nobody can send them elsewhere.
+    `generated` are the only values that the portal's own fields may have (see `generated_values`); without it, as for
+    the command, they may be given or are made up.
     """
 
     name = forms.CharField(
@@ -113,16 +116,20 @@ class ConnectionForm(forms.Form):
         registry: Registry | None = None,
         kept: Iterable[Kept] = (),
         offers: Offers = NO_OFFERS,
+        generated: Permitted | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.kind, self.organization, self.kept = kind, organization, tuple(kept)
+        self.generated: Permitted = generated or {}
         if registry is not None:
             del self.fields["name"]
         for field in kind.fields:
             self.fields[field.name] = _form_field(field)
             if offers.get(field.name):
                 self.fields[field.name].widget = forms.CheckboxSelectMultiple(choices=offers[field.name])
+            if self.generated.get(field.name):
+                self._show_generated(field.name, self.generated[field.name])
         if any(kept.secrets for kept in self.kept):
             self._invite_blank()
         self.secrets: Secrets = Secrets()
@@ -144,10 +151,30 @@ class ConnectionForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        self._settle_generated(cleaned)
         typed = {name: cleaned[name] for name in self.kind.secret_names if cleaned.get(name)}
         if not self.errors:
             self._settle_secrets(cleaned, typed)
         return cleaned
+
+    def _show_generated(self, name: str, permitted: tuple[str, ...]) -> None:
+        self.fields[name].widget.attrs["readonly"] = True
+        if self.initial.get(name) not in permitted:
+            self.initial[name] = permitted[0]
+
+    def _settle_generated(self, cleaned: dict[str, Any]) -> None:
+        """Fills in what the portal makes itself; nobody may choose it in a form."""
+        for field in self.kind.fields:
+            if not field.is_generated or field.name in self.errors:
+                continue
+            permitted = self.generated.get(field.name, ())
+            if not cleaned.get(field.name):
+                cleaned[field.name] = permitted[0] if permitted else generated_random()
+            elif permitted and cleaned[field.name] not in permitted:
+                self.add_error(
+                    field.name,
+                    "This is made by Portwarden and cannot be chosen. Open the page again for the right one.",
+                )
 
     def _settle_secrets(self, cleaned: Mapping[str, Any], typed: dict[str, str]) -> None:
         """Decides which secrets go with these fields: the typed ones, kept ones of the same origin, or none."""

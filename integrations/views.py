@@ -32,6 +32,7 @@ from integrations.dashboards import (
 )
 from integrations.drafts import Draft, draft_forget, draft_load
 from integrations.forms import ConfigurationForm, ConnectionForm, RegistryEditForm
+from integrations.generated import generated_values
 from integrations.kinds import KINDS, Kind
 from integrations.models import Registry, RegistryAccess, RegistryKind
 from integrations.services import (
@@ -62,9 +63,9 @@ def catalog(request: OrganizationRequest) -> HttpResponse:
 def wizard_prerequisites(request: OrganizationRequest, kind: str) -> HttpResponse:
     """Step 1 of the wizard: what to prepare."""
     row = _kind(kind)
-    return _page(
-        request, "integrations/registry_connect.html", {"kind": row, "steps": wizard_steps(row, PREREQUISITES)}
-    )
+    generated = {name: values[0] for name, values in generated_values(row, request.organization).items()}
+    context = {"kind": row, "steps": wizard_steps(row, PREREQUISITES), "guide": row.guide(generated)}
+    return _page(request, "integrations/registry_connect.html", context)
 
 
 @sensitive_post_parameters()

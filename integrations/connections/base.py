@@ -14,6 +14,10 @@ from integrations.providers.base import Provider
 
 Config = Mapping[str, Any]
 Secrets = Mapping[str, str]
+Generated = Mapping[str, str]
+"""Generated field → the value to show."""
+Guide = Mapping[str, str]
+"""What a prerequisites page is given: texts to copy, by the names that its template uses."""
 Errors = dict[str, str]
 """Field name → what is wrong with it and how to write it."""
 
@@ -89,6 +93,8 @@ class Kind:
     missing: str = "Enter the secret that belongs to these fields."
     """What to do where a secret is wanted and none is there."""
     clean: Callable[[Config, bool, Outside], Errors] = nothing_wrong
+    guide: Callable[[Generated], Guide] = lambda generated: {}
+    """The texts of its prerequisites page that are made of the generated fields' values."""
 
     @property
     def available(self) -> bool:

@@ -194,4 +194,4 @@ def test_bad_fields_are_a_failed_step_not_an_exception() -> None:
 
     assert not result.ok
     assert result.steps[0].ok is False
-    assert "cannot be connected yet" in result.steps[0].detail
+    assert "neither an access key nor a role" in result.steps[0].detail

@@ -1,0 +1,165 @@
+"""From what AWS and botocore say to the error tree. Source: reference sections 2.7 and 8.2.
+
+AWS's own text is repeated where it helps (who may not do what), never for refused signatures: those answers hold the
+canonical request, session token included.
+"""
+
+import re
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+
+from integrations.oci.errors import (
+    AuthenticationFailed,
+    ContentError,
+    NotFound,
+    PermissionDenied,
+    RateLimited,
+    RegistryError,
+    Transient,
+    Unsupported,
+)
+from integrations.oci.reply import text_clean
+
+from .aws_transport import network_failure
+
+SESSION_ENDED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+_UNKNOWN_KEY = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "AuthFailure"})
+_SIGNATURE = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature"})
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "NotAuthorized"})
+_MISSING = {
+    "RepositoryNotFoundException": "repository_unknown",
+    "ImageNotFoundException": "image_unknown",
+    "LayersNotFoundException": "blob_unknown",
+    "LayerInaccessibleException": "blob_unknown",
+    "ImageArchivedException": "image_archived",
+}
+_THROTTLED = re.compile(r"throttl|toomanyrequests|limitexceeded|slowdown|requestlimit", re.IGNORECASE)
+_UNAVAILABLE = frozenset(
+    {"ServerException", "InternalFailure", "InternalError", "ServiceUnavailable", "RequestTimeout"}
+)
+_ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
+
+
+def error_of(error: BotoCoreError | ClientError, action: str, what: str) -> RegistryError:
+    """The error of the tree; `action` is the IAM action that was tried (ecr:DescribeImages), `what` was asked for."""
+    if isinstance(error, ClientError):
+        return _answer(error, action, what)
+    if isinstance(error, HTTPClientError):
+        return network_failure(error) or _unreachable(error)
+    # The text of a BotoCoreError may repeat parameters and addresses; its kind says enough.
+    return ContentError(
+        f"AWS could not be asked for {what} ({type(error).__name__}). Check the connection's fields, and the AWS "
+        "settings in the portal's environment."
+    )
+
+
+def _unreachable(error: HTTPClientError) -> Transient:
+    timeouts = (ConnectTimeoutError, ReadTimeoutError)
+    broken = (EndpointConnectionError, ConnectionClosedError)
+    code = "timeout" if isinstance(error, timeouts) else "connection_failed" if isinstance(error, broken) else None
+    return Transient("AWS did not answer. Check that the firewall lets this server through.", code=code)
+
+
+def action_denied(text: str, default: str) -> str:
+    """The IAM action that a refusal names, `default` where it names none."""
+    match = _ACTION.search(text)
+    return match[1] if match else default
+
+
+def _answer(error: ClientError, action: str, what: str) -> RegistryError:
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    said = text_clean(str(error.response.get("Error", {}).get("Message", "")))
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    status = status if isinstance(status, int) else None
+    if code in _SIGNATURE or code in _UNKNOWN_KEY or code in SESSION_ENDED:
+        return _sign_in_failure(code, said, status)
+    if code in _DENIED:
+        return _denied(action, said, status)
+    if code in _MISSING:
+        return NotFound(f"ECR does not have {what}.{_says(said)}", code=_MISSING[code], status=status)
+    if _THROTTLED.search(code) or status == 429:
+        return RateLimited(f"AWS limits the rate of requests, at {what}. It is tried again later.", status=status)
+    if code in _UNAVAILABLE or (status is not None and status >= 500):
+        return Transient(f"AWS could not answer for {what} ({text_clean(code)}).", status=status)
+    if code == "RegionDisabledException":
+        return AuthenticationFailed(
+            "This region is not enabled for the account's token service. Enable it in IAM, under Account settings.",
+            code="region_disabled",
+            status=status,
+        )
+    if code == "KmsException":
+        return PermissionDenied(
+            f"ECR cannot decrypt {what}. Check the KMS key of the repository.{_says(said)}", code="kms", status=status
+        )
+    if code in ("UnknownOperationException", "InvalidAction"):
+        return Unsupported(f"This service does not offer {action}.", status=status)
+    return RegistryError(
+        f"AWS refused the request for {what} ({text_clean(code) or f'status {status}'}).{_says(said)}",
+        code="unexpected_answer",
+        status=status,
+    )
+
+
+def _sign_in_failure(code: str, said: str, status: int | None) -> AuthenticationFailed:
+    lowered = said.lower()
+    if "not yet current" in lowered or "signature expired" in lowered or code == "RequestExpired":
+        return AuthenticationFailed(
+            "AWS refused the signature because the clocks differ. Set this server's clock by NTP; AWS bears five "
+            "minutes.",
+            code="clock_skew",
+            status=status,
+        )
+    if code in _SIGNATURE and "scoped to a valid region" in lowered:
+        return AuthenticationFailed(
+            "The AWS service at this address is of another region than the connection's. Correct the region.",
+            code="region_wrong",
+            status=status,
+        )
+    if code in _SIGNATURE:
+        return AuthenticationFailed(
+            "AWS refused the signature: the secret access key does not belong to this access key. Enter the secret "
+            "again; where it is lost, make a new access key.",
+            code="secret_wrong",
+            status=status,
+        )
+    if code in SESSION_ENDED:
+        return AuthenticationFailed(
+            "The AWS session has expired and could not be renewed. Test the connection again.",
+            code="session_expired",
+            status=status,
+        )
+    return AuthenticationFailed(
+        "AWS does not know this access key. Check its id, that it is active, that it belongs to this region's "
+        "partition (China and GovCloud have keys of their own), and that the region is enabled for the account.",
+        code="key_unknown",
+        status=status,
+    )
+
+
+def _denied(action: str, said: str, status: int | None) -> RegistryError:
+    if action == "sts:AssumeRole":
+        return AuthenticationFailed(
+            "AWS does not let the role be assumed. Check that the role exists, that its trust policy names the "
+            "identity that Portwarden signs in with and the external id shown here, and that this identity may call "
+            f"sts:AssumeRole. AWS does not tell which of them it is.{_says(said)}",
+            code="assume_role_refused",
+            status=status,
+        )
+    named = action_denied(said, action)
+    return PermissionDenied(
+        f"AWS does not allow {named}. Add this action to the policy of the user or role.{_says(said)}",
+        code="action_denied",
+        status=status,
+    )
+
+
+def _says(said: str) -> str:
+    return f" AWS says: {said}" if said else ""

@@ -1,0 +1,207 @@
+"""ECR's connection test: each of the seven actions is tried and named, and what went wrong is told in words."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from integrations.providers.aws_access import AwsKey, AwsRole
+from integrations.providers.base import CheckResult, CheckStep
+from integrations.providers.ecr import EcrProvider
+from integrations.providers.ecr_check import ACTIONS
+from tests.doubles.ecr import Ecr
+from tests.doubles.http_double import Reply
+from tests.providers.ecr_rig import REPOSITORY, many, numbered, provider, running
+
+EcrMaker = Callable[..., Ecr]
+ProviderMaker = Callable[..., EcrProvider]
+
+
+@pytest.fixture
+def ecr_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[EcrMaker]:
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(running(monkeypatch, **options))
+
+
+@pytest.fixture
+def check() -> Iterator[Callable[..., CheckResult]]:
+    with ExitStack() as stack:
+
+        def run(ecr: Ecr, **options: Any) -> CheckResult:
+            return stack.enter_context(provider(ecr, **options)).check()
+
+        yield run
+
+
+def step(result: CheckResult, name: str) -> CheckStep:
+    return next(step for step in result.steps if step.name == name)
+
+
+def test_least_permission_passes_every_step(ecr_of: EcrMaker, check: Callable[..., CheckResult]) -> None:
+    ecr = ecr_of()
+    for number, image in enumerate(many(3)):
+        ecr.shelf.add(f"team/app{number}", "1.0", image)
+
+    result = check(ecr)
+
+    assert (result.ok, result.repositories, result.missing_permissions) == (True, 3, ())
+    assert result.identity == "arn:aws:sts::123456789012:assumed-role/portwarden/portwarden"
+    assert [step.ok for step in result.steps] == [True] * len(result.steps)
+    assert [step.name for step in result.steps] == [
+        "Sign in to AWS",
+        "Assume the role",
+        "ecr:GetAuthorizationToken",
+        "Reach the registry",
+        *ACTIONS[1:],
+    ]
+    assert "user/assumer" in step(result, "Sign in to AWS").detail
+    assert "3 repositories in eu-west-1" in step(result, "ecr:DescribeRepositories").detail
+    assert "a manifest of team/app" in step(result, "Reach the registry").detail
+    assert set(ecr.actions()) == {action.removeprefix("ecr:") for action in ACTIONS} | {
+        "AssumeRole",
+        "GetCallerIdentity",
+    }
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("filled", [True, False])
+def test_each_missing_action_is_named_and_hides_no_other(
+    ecr_of: EcrMaker, check: Callable[..., CheckResult], action: str, filled: bool
+) -> None:
+    ecr = ecr_of(denied={action})
+    if filled:
+        ecr.shelf.add(REPOSITORY, "1.0", numbered(1))
+
+    result = check(ecr)
+
+    assert not result.ok
+    assert result.missing_permissions == (action,)
+    failed = [step for step in result.steps if step.ok is False]
+    assert [step.name for step in failed] == [action]
+    assert action in failed[0].detail
+    assert "Add this action to the policy" in failed[0].remedy
+    assert [step.name for step in result.steps if step.ok is None] == (
+        ["Reach the registry"] if action == "ecr:GetAuthorizationToken" else []
+    )
+
+
+def test_all_missing_actions_are_named_at_once(ecr_of: EcrMaker, check: Callable[..., CheckResult]) -> None:
+    ecr = ecr_of(denied=set(ACTIONS))
+    ecr.shelf.add(REPOSITORY, "1.0", numbered(1))
+
+    result = check(ecr)
+
+    assert result.missing_permissions == ACTIONS
+    assert (result.ok, result.repositories) == (False, None)
+
+
+def test_an_account_without_images_can_be_connected(ecr_of: EcrMaker, check: Callable[..., CheckResult]) -> None:
+    ecr = ecr_of()
+    ecr.shelf.repositories["empty"] = {}
+
+    result = check(ecr, by_role=False)
+
+    assert (result.ok, result.repositories) == (True, 1)
+    assert result.identity == "arn:aws:iam::123456789012:user/reader"
+
+
+@pytest.mark.parametrize(
+    ("options", "failed", "said"),
+    [
+        (
+            {"by_role": False, "key": AwsKey("AKIAREADER0000000001", "planted")},
+            "Sign in to AWS",
+            "refused the signature",
+        ),
+        (
+            {"by_role": False, "key": AwsKey("AKIANOBODY0000000001", "planted")},
+            "Sign in to AWS",
+            "not know this access",
+        ),
+        ({"by_role": False, "region": "us-east-1"}, "Sign in to AWS", "of another region"),
+        ({"key": None}, "Sign in to AWS", "has not allowed"),
+        ({"role": AwsRole("arn:aws:iam::123456789012:role/portwarden", "wrong")}, "Assume the role", "role be assumed"),
+        ({"role": AwsRole("arn:aws:iam::123456789012:role/other", "wrong")}, "Assume the role", "role be assumed"),
+    ],
+)
+def test_what_went_wrong_is_told_in_words(
+    ecr_of: EcrMaker, check: Callable[..., CheckResult], options: dict[str, Any], failed: str, said: str
+) -> None:
+    result = check(ecr_of(), **options)
+
+    assert not result.ok
+    assert [step.name for step in result.steps if step.ok is False] == [failed]
+    assert said in step(result, failed).detail
+    assert step(result, failed).remedy
+    assert step(result, "ecr:DescribeImages").ok is None
+
+
+def test_a_key_that_may_only_assume_the_role_reads_nothing_itself(
+    ecr_of: EcrMaker, check: Callable[..., CheckResult]
+) -> None:
+    assert check(ecr_of(), role=None).missing_permissions == ACTIONS
+
+
+def test_another_account_is_said_though_its_policies_may_let_us_in(
+    ecr_of: EcrMaker, check: Callable[..., CheckResult]
+) -> None:
+    ecr = ecr_of()
+    other = Reply(
+        200,
+        b"<GetCallerIdentityResponse><GetCallerIdentityResult><Arn>arn:aws:iam::999999999999:user/x</Arn>"
+        b"<Account>999999999999</Account></GetCallerIdentityResult></GetCallerIdentityResponse>",
+        {"Content-Type": "text/xml"},
+    )
+    ecr.script("/", other, method="POST")
+
+    result = check(ecr, by_role=False)
+
+    assert result.ok
+    assert step(result, "Sign in to AWS").ok is None
+    assert "999999999999; the registry is of account 123456789012" in step(result, "Sign in to AWS").detail
+
+
+def test_a_token_service_out_of_reach_does_not_stop_a_key_that_needs_none(
+    ecr_of: EcrMaker, check: Callable[..., CheckResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ecr = ecr_of()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9")
+
+    result = check(ecr, by_role=False)
+
+    assert result.ok
+    assert "did not say who this is" in step(result, "Sign in to AWS").detail
+    assert result.identity == f"access key {ecr.reader_key}"
+
+
+def test_a_registry_that_is_out_of_reach_hides_no_missing_permission(
+    ecr_of: EcrMaker, check: Callable[..., CheckResult]
+) -> None:
+    ecr = ecr_of(proxy_endpoint="http://127.0.0.1:9", denied={"ecr:ListImages"})
+
+    result = check(ecr)
+
+    assert [step.name for step in result.steps if step.ok is False] == ["Reach the registry", "ecr:ListImages"]
+    assert result.missing_permissions == ("ecr:ListImages",)
+
+
+def test_a_registry_elsewhere_is_refused_as_such(ecr_of: EcrMaker, check: Callable[..., CheckResult]) -> None:
+    ecr = ecr_of(proxy_endpoint="https://999999999999.dkr.ecr.eu-west-1.amazonaws.com")
+
+    result = check(ecr)
+
+    assert [step.name for step in result.steps if step.ok is False] == ["Reach the registry"]
+    assert not result.missing_permissions
+
+
+def test_a_refusal_by_the_registry_alone_is_named_as_well(ecr_of: EcrMaker, check: Callable[..., CheckResult]) -> None:
+    ecr = ecr_of()
+    ecr.shelf.add(REPOSITORY, "1.0", numbered(1))
+    text = "User: arn:aws:iam::1:user/x is not authorized to perform: ecr:BatchGetImage on resource: y"
+    ecr.script("/manifests/", Reply(403, f'{{"errors":[{{"code":"DENIED","message":"{text}"}}]}}'.encode()), times=9)
+
+    result = check(ecr)
+
+    assert result.missing_permissions == ("ecr:BatchGetImage",)
+    assert step(result, "Reach the registry").ok is False
