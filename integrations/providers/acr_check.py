@@ -84,8 +84,7 @@ class AcrCheck:
             if error.code in ("connection_failed", "timeout"):
                 return trace.failed("connect", error)
             self._connected()
-            blocked = "client with ip" in error.message.lower()
-            return trace.failed("protocol", network_blocked(error) if blocked else error)
+            return trace.failed("protocol", network_blocked(error) if _is_firewall(error) else error)
         self._connected()
         if scheme != "bearer":
             return trace.failed(
@@ -196,7 +195,11 @@ class AcrCheck:
             self._trace.skipped(PULL, f"{name}:{tag.name} was deleted just now.")
             return True
         except RegistryError as error:
-            return self._refused(PULL, error)
+            if error.status in (403, 405) and not _is_firewall(error):
+                # The token was good for it: it is this one image that is locked or in quarantine.
+                self._trace.skipped(PULL, f"The registry does not hand out {name}:{tag.name}; it may be locked.")
+                return True
+            return self._refused(PULL, network_blocked(error) if _is_firewall(error) else error)
         self._trace.passed(PULL, f"{name}:{tag.name} may be pulled.")
         return True
 
@@ -240,6 +243,10 @@ class AcrCheck:
             return (LISTER,)  # who may read without listing is in a registry with ABAC
         # Who may list without reading is so as well; with names given by hand, the list was not tried.
         return (ACR_PULL, READER) if self._given else (READER,)
+
+
+def _is_firewall(error: RegistryError) -> bool:
+    return error.status == 403 and "client with ip" in error.message.lower()
 
 
 def _together(refused: dict[str, RegistryError]) -> RegistryError:

@@ -20,8 +20,8 @@ from .rest import RestClient
 CATALOG_PAGE = 1000
 TAGS_PAGE = 100
 PAGE_MAX = 1000
-"""What every registry is known to take; some are said to take no more than that."""
 PAGE_SURE = 100
+"""The largest page that is sure to be given. Larger ones are asked for first, since nobody documents the limit."""
 _OLDEST = datetime.min.replace(tzinfo=UTC)
 
 

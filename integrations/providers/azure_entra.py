@@ -19,7 +19,7 @@ from azure.identity import ClientSecretCredential, ManagedIdentityCredential, Wo
 from integrations.oci.auth import same_origin
 from integrations.oci.client import http_client
 from integrations.oci.egress import EgressPolicy
-from integrations.oci.errors import AuthenticationFailed, RegistryError
+from integrations.oci.errors import AuthenticationFailed, ContentError, PolicyViolation, RegistryError
 from integrations.oci.exchange import Exchange, Limits
 
 from .azure_transport import AzureTransport
@@ -172,6 +172,11 @@ class Entra:
         return self._cloud.sovereign and unknown and self._scope == REGISTRY_SCOPE
 
     def _made(self) -> _Credential:
+        if self._authority.scheme != "https":
+            raise PolicyViolation(
+                "Microsoft Entra is spoken to over https only. Have the operator write AZURE_AUTHORITY_HOST so.",
+                code="plain_http_refused",
+            )
         # No instance discovery: the authority is one of the table above, or the operator's own word.
         options: dict[str, Any] = {
             "authority": str(self._authority).rstrip("/"),
@@ -237,8 +242,11 @@ def looks_like_guid(text: str) -> bool:
 
 
 def _authority(text: str) -> httpx.URL:
-    """https://host[:port] without a path. What is no such thing fails with the first sign-in, by azure-identity."""
-    url = httpx.URL(text if "://" in text else f"https://{text}")
+    """https://host[:port] without a path. Raises ContentError for what is no address."""
+    try:
+        url = httpx.URL(text if "://" in text else f"https://{text}")
+    except httpx.InvalidURL as error:
+        raise ContentError("AZURE_AUTHORITY_HOST is no address. Have the operator write it as https://host.") from error
     return url.copy_with(path="/", query=None, fragment=None)
 
 

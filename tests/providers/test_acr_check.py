@@ -77,6 +77,15 @@ def test_a_right_to_list_tags_alone_still_misses_the_pull(tmp_path: Path) -> Non
     assert result.missing_permissions == (READER,)
 
 
+def test_a_newest_image_that_is_locked_is_no_missing_role(tmp_path: Path) -> None:
+    shelf, _ = filled(3)
+    with opened(shelf, tmp_path) as registry:
+        registry.script("/manifests/", error(405, "UNSUPPORTED", "read is disabled"), times=9, method="HEAD")
+        result = checked(registry)
+    assert (result.ok, result.missing_permissions, steps(result)[PULL]) == (True, (), None)
+    assert "it may be locked" in words(result)
+
+
 def test_given_repositories_are_all_tried_and_each_refused_one_is_named(tmp_path: Path) -> None:
     shelf, _ = filled(3)
     shelf.add("secret/app", "1", numbered(1))
@@ -197,6 +206,7 @@ def test_entra_over_plain_http_is_refused(tmp_path: Path) -> None:
         result = checked(registry, authority_host=registry.entra.url.replace("https", "http"))
         assert registry.entra.requests == []
     assert steps(result)[ENTRA] is False
+    assert "over https only" in words(result)
 
 
 def test_the_secret_is_not_sent_where_a_discovery_document_says(tmp_path: Path) -> None:
