@@ -13,7 +13,7 @@ from integrations.validation import SHOWN_MAX
 from .base import Config, Errors, Field, Generated, Guide, Kind, Outside, Secrets
 from .ecr_guide import ecr_guide
 
-_ACCOUNT = re.compile(r"\d{12}")
+_ACCOUNT = re.compile(r"[0-9]{12}")
 _ROLE = re.compile(
     r"arn:(?P<partition>aws|aws-cn|aws-us-gov):iam::(?P<account>\d{12}):role/[\w+=,.@/-]{1,576}", re.ASCII
 )

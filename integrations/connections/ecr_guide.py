@@ -10,6 +10,12 @@ ACCOUNT = "123456789012"
 PORTWARDEN_ACCOUNT = "111122223333"
 
 
+HOSTS = """api.ecr.REGION.amazonaws.com
+sts.REGION.amazonaws.com
+ACCOUNT.dkr.ecr.REGION.amazonaws.com
+prod-REGION-starport-layer-bucket.s3.REGION.amazonaws.com"""
+
+
 def permissions_policy() -> str:
     """Reading ECR and nothing else. GetAuthorizationToken knows no resource."""
     statements = [
@@ -44,6 +50,7 @@ def ecr_guide(external_id: str) -> Guide:
     put = "--policy-name portwarden --policy-document file://"
     return {
         "external_id": external_id,
+        "hosts": HOSTS,
         "permissions_policy": permissions_policy(),
         "trust_policy": trust_policy(external_id),
         "assume_policy": assume_policy(),
@@ -53,21 +60,20 @@ def ecr_guide(external_id: str) -> Guide:
                 f"aws iam put-role-policy --role-name portwarden {put}read.json",
             )
         ),
-        "assumer_commands": "\n".join(
-            (
-                "aws iam create-user --user-name portwarden",
-                f"aws iam put-user-policy --user-name portwarden {put}assume.json",
-                "aws iam create-access-key --user-name portwarden",
-            )
-        ),
-        "user_commands": "\n".join(
-            (
-                "aws iam create-user --user-name portwarden",
-                f"aws iam put-user-policy --user-name portwarden {put}read.json",
-                "aws iam create-access-key --user-name portwarden",
-            )
-        ),
+        "assumer_commands": _user_commands(f"{put}assume.json"),
+        "user_commands": _user_commands(f"{put}read.json"),
     }
+
+
+def _user_commands(policy: str) -> str:
+    """Makes a user with this policy alone, and prints its access key."""
+    return "\n".join(
+        (
+            "aws iam create-user --user-name portwarden",
+            f"aws iam put-user-policy --user-name portwarden {policy}",
+            "aws iam create-access-key --user-name portwarden",
+        )
+    )
 
 
 def _json(document: object) -> str:

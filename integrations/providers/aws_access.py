@@ -2,6 +2,9 @@
 
 A role without an access key is assumed by the portal's own identity, only where the operator allows that, and only
 with an external id. That identity does nothing else: it never reads a registry.
+
+Errors of boto3 are not chained to ours: the text of a refused signature holds the whole request with its session token,
+and a logged traceback would print it.
 """
 
 import threading
@@ -97,9 +100,9 @@ class AwsAccess:
                 if ended and self.role is not None and attempt == 0:
                     self._forget(client)
                     continue
-                raise error_of(error, f"ecr:{action}", what) from error
+                raise error_of(error, f"ecr:{action}", what) from None
             except BotoCoreError as error:
-                raise error_of(error, f"ecr:{action}", what) from error
+                raise error_of(error, f"ecr:{action}", what) from None
             return answer
         raise AssertionError("the second attempt returns or raises")
 
@@ -180,7 +183,7 @@ class AwsAccess:
         try:
             answer = self._boto("sts", key).assume_role(**parameters)
         except (ClientError, BotoCoreError) as error:
-            raise error_of(error, "sts:AssumeRole", "a session of the role") from error
+            raise error_of(error, "sts:AssumeRole", "a session of the role") from None
         found = answer["Credentials"]
         life_s = max((found["Expiration"] - datetime.now(UTC)).total_seconds(), _LIFE_MIN_S)
         return AwsKey(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]), life_s
@@ -189,7 +192,7 @@ class AwsAccess:
         try:
             answer = self._boto("sts", key).get_caller_identity()
         except (ClientError, BotoCoreError) as error:
-            raise error_of(error, "sts:GetCallerIdentity", "the identity behind the credentials") from error
+            raise error_of(error, "sts:GetCallerIdentity", "the identity behind the credentials") from None
         return Caller(str(answer.get("Account", "")), str(answer.get("Arn", "")))
 
     def _boto(self, service: str, key: AwsKey) -> Any:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from .ecr_answers import ENVELOPE, AwsError, refusal_json, refusal_xml, sts_xml
@@ -58,9 +59,10 @@ class Ecr(HttpDouble):
     throttle: int = 0
     denied: set[str] = field(default_factory=set)
     proxy_endpoint: str = ""
+    tls: tuple[Path, Path] | None = None
 
     def __post_init__(self) -> None:
-        super().__init__(port=self.port)
+        super().__init__(self.tls, self.port)
         self.storage = Storage(self.shelf)
         user = f"arn:{self.partition}:iam::{self.account}:user"
         self.role_arn = f"arn:{self.partition}:iam::{self.account}:role/portwarden"

@@ -1,11 +1,13 @@
 """The ECR provider: listing and its cost, signing in by key and by role, tokens that end while images are read."""
 
 import logging
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from integrations.oci.errors import (
     PolicyViolation,
     RateLimited,
     RegistryError,
+    TlsError,
     Transient,
     Unsupported,
 )
@@ -28,6 +31,7 @@ from tests.doubles import sample_images
 from tests.doubles.ecr import Ecr
 from tests.doubles.http_double import Reply
 from tests.doubles.shelf import EPOCH, disagreeing
+from tests.doubles.token_server import self_signed
 from tests.providers.conftest import LOOPBACK
 from tests.providers.ecr_rig import LIMITS, REPOSITORY, many, names, numbered, provider, pulled, running
 
@@ -436,11 +440,14 @@ def test_no_secret_shows_in_a_repr_an_error_or_a_log(
     ecr.denied = {"ecr:DescribeImages"}
     with pytest.raises(PermissionDenied) as denied:
         registry.newest_tags(REPOSITORY, 10)
+    wrong = AwsKey(ecr.reader_key, "planted-wrong")
     with pytest.raises(AuthenticationFailed) as refused:
-        provide(ecr, by_role=False, key=AwsKey(ecr.reader_key, "planted-wrong")).newest_tags(REPOSITORY, 10)
-    said += [repr(denied.value), repr(refused.value), caplog.text]
+        provide(ecr, by_role=False, key=wrong).newest_tags(REPOSITORY, 10)
+    said += ["".join(traceback.format_exception(error)) for error in (denied.value, refused.value)]
+    said.append(caplog.text)
 
     assert len(ecr.secrets_planted()) >= 6
+    assert "Canonical" not in str(said)
     for text in said:
         assert "planted-wrong" not in text
         assert not [secret for secret in ecr.secrets_planted() if secret in text]
@@ -458,6 +465,21 @@ def test_two_threads_share_one_token(ecr_of: EcrMaker, provide: ProviderMaker) -
 
     assert all(sample_images.digest(layer) in image.blobs for layer, image in zip(layers, images, strict=True))
     assert ecr.actions() == ["AssumeRole", "GetAuthorizationToken", "GetAuthorizationToken"]
+
+
+def test_an_authority_of_the_operators_own_holds_for_aws_as_well(
+    ecr_of: EcrMaker, provide: ProviderMaker, tmp_path: Path
+) -> None:
+    files = self_signed(tmp_path)
+    ecr = ecr_of(tls=files)
+    image = ecr.shelf.add(REPOSITORY, "1.0", numbered(1))
+    policy = EgressPolicy(allow=("127.0.0.1",), plain_http_hosts=(ecr.storage.host,))
+    trusted = provide(ecr, egress=policy, ca_file=str(files[0]))
+
+    assert names(trusted.newest_tags(REPOSITORY, 10)) == ["1.0"]
+    assert trusted.client(REPOSITORY).manifest(image.digest).digest == image.digest
+    with pytest.raises(TlsError):
+        provide(ecr, egress=policy).newest_tags(REPOSITORY, 10)
 
 
 def test_a_broken_authority_file_is_told_before_anything_is_asked() -> None:
