@@ -43,8 +43,8 @@ def tenant_clean(text: str) -> str:
     tenant = text.strip().lower()
     if not looks_like_guid(tenant) and not _DOMAIN.fullmatch(tenant):
         raise ValidationError(
-            "This is neither a tenant ID (eight digits, a hyphen, …: 36 characters) nor a domain such as "
-            "contoso.onmicrosoft.com."
+            "This is neither a tenant ID, 36 characters such as 00000000-1111-2222-3333-444444444444, nor a domain "
+            "such as contoso.onmicrosoft.com."
         )
     return tenant
 

@@ -63,26 +63,25 @@ class AcrAuth(httpx.Auth):
             yield request
             return
         scope, remedies = self._scope(wanted), [self._tokens.restart, self._tokens.forget]
+        was_in_vain = False
         while True:
             token = self._tokens.access(scope)
             request.headers["Authorization"] = f"Bearer {token.value}"
             response = yield request
             if response.status_code != 401:
+                self._one_for_all = self._one_for_all and not was_in_vain
                 return
             response.read()
-            if _is_denied(response, token, wanted):
-                if scope == wanted:
-                    raise self._denied(wanted)
-                scope = wanted  # the token for all lists is no good here: one of its own may be
+            is_denied = _is_denied(response, token, wanted)
+            if scope != wanted and (is_denied or len(remedies) == 1):
+                # The token for all lists is granted and yet not taken here: one of its own may be.
+                scope, was_in_vain = wanted, True
+            elif is_denied:
+                raise self._denied(wanted)
             elif remedies:
                 remedies.pop()(scope, token)
             else:
-                raise AuthenticationFailed(
-                    "The registry refuses the tokens that it gave itself. Check that the login server is its own "
-                    "name, and not that of a proxy.",
-                    code="token_refused",
-                    status=401,
-                )
+                raise AuthenticationFailed(_TOKENS_REFUSED, code="token_refused", status=401)
 
     def _scope(self, wanted: str) -> str:
         """The scope to ask a token for: that of all lists of tags where it is granted."""
@@ -118,6 +117,12 @@ class AcrAuth(httpx.Auth):
             code="insufficient_scope",
             status=401,
         )
+
+
+_TOKENS_REFUSED = (
+    "The registry refuses the tokens that it gave itself. Check that the login server is its own name, and not that of "
+    "a proxy."
+)
 
 
 def _is_denied(response: httpx.Response, token: Token, wanted: str) -> bool:

@@ -223,7 +223,8 @@ class AcrCheck:
                     code="insufficient_scope",
                 ),
             )
-        self._trace.skipped(step, otherwise)
+        unknown = "No repository's name is known to try it with; the registry gives a token for it."
+        self._trace.skipped(step, unknown if "list" in self._denied else otherwise)
         return True
 
     def _refused(self, step: str, error: RegistryError) -> bool:

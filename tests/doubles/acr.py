@@ -95,14 +95,15 @@ class Entra(HttpDouble):
 class Knobs:
     """How the registry behaves. `lives`: seconds that refresh and access tokens live.
 
-    `wildcard`: whether a token for `repository:*` is given. `readable`: in ABAC mode, what repositories the Reader's
-    condition lets through (a prefix). `page_max`: more tags or names than that are never on a page; with
-    `refuses_large_pages`, asking for more is an error.
+    `wildcard`: whether a token for `repository:*` is given; `wildcard_is_taken`: whether it is good for anything.
+    `readable`: in ABAC mode, what repositories the Reader's condition lets through (a prefix). `page_max`: more tags or
+    names than that are never on a page; with `refuses_large_pages`, asking for more is an error.
     """
 
     roles: set[str] = field(default_factory=lambda: {ACR_PULL})
     abac: bool = False
     wildcard: bool = True
+    wildcard_is_taken: bool = True
     readable: str = ""
     access_life_s: float = 4500.0
     refresh_life_s: float = 3 * 3600.0
@@ -225,7 +226,8 @@ class Acr(HttpDouble):
         if claims is None or claims["grant_type"] != "access_token" or claims["exp"] <= time.time():
             return self._challenge(scope, "invalid_token")
         for entry in claims["access"]:
-            if entry["type"] == kind and entry["name"] in (name, "*") and action in entry["actions"]:
+            names = (name, "*") if self.knobs.wildcard_is_taken else (name,)
+            if entry["type"] == kind and entry["name"] in names and action in entry["actions"]:
                 return None
         return self._challenge(scope, "insufficient_scope" if self.knobs.challenge_error else "invalid_token")
 

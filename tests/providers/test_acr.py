@@ -224,6 +224,30 @@ def test_a_listing_of_200_repositories_costs_what_it_must(tmp_path: Path, wildca
     assert entra == ["GET", "POST"]
 
 
+@pytest.mark.parametrize("challenge_error", [True, False])
+def test_a_token_for_all_lists_that_is_not_taken_is_not_tried_again(tmp_path: Path, challenge_error: bool) -> None:
+    shelf = Shelf()
+    for number in range(20):
+        shelf.add(f"team/app-{number:02}", "1.0", numbered(number))
+    knobs = {"wildcard_is_taken": False, "challenge_error": challenge_error}
+    with opened(shelf, tmp_path, **knobs) as registry, provider(registry) as acr:
+        assert [acr.newest_tags(name, 10).total for name in sorted(shelf.repositories)] == [1] * 20
+        assert len([seen for seen in registry.requests if "/_tags" in seen.route]) <= 22
+        assert routes(registry).count("POST /oauth2/exchange") == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+def test_a_registry_that_refuses_the_scope_of_all_lists_is_asked_for_each(tmp_path: Path, status: int) -> None:
+    shelf, newest = filled(4)
+    with opened(shelf, tmp_path) as registry, provider(registry) as acr:
+        every = lambda seen: error(status, "DENIED", "x") if "*:metadata" in seen.form["scope"] else None  # noqa: E731
+        registry.script("/oauth2/token", every, times=9, method="POST")
+        assert list(acr.repositories()) == ["team/app"]
+        for _ in range(3):
+            assert names(acr.newest_tags("team/app", 10)) == newest
+        assert len([seen for seen in registry.requests if seen.route == "/oauth2/token"]) <= 4
+
+
 def test_a_pull_asks_for_pull_alone_and_the_storage_sees_no_token(tmp_path: Path) -> None:
     shelf = Shelf()
     image = shelf.add("team/app", "1.0", numbered(1, 5000))
@@ -256,21 +280,27 @@ def test_tokens_of_three_seconds_do_not_break_blobs_that_are_slow_and_cut(
 
 def test_a_token_that_is_refused_before_its_end_is_renewed_then_exchanged_anew(tmp_path: Path) -> None:
     shelf, newest = filled(5)
+    ended = error(401, "UNAUTHORIZED", "x", headers={"Www-Authenticate": 'Bearer realm="x",error="invalid_token"'})
+
+    def posts() -> list[str]:
+        seen = [seen.route for seen in registry.requests if seen.method == "POST"]
+        registry.requests.clear()
+        return seen
+
     with opened(shelf, tmp_path) as registry, provider(registry) as acr:
-        acr.newest_tags("team/app", 10)
-        registry.requests.clear()
-        ended = error(401, "UNAUTHORIZED", "x", headers={"Www-Authenticate": 'Bearer realm="x",error="invalid_token"'})
-        registry.script("/_tags", ended)
-        assert names(acr.newest_tags("team/app", 10)) == newest
-        assert [seen.route for seen in registry.requests if seen.method == "POST"] == ["/oauth2/token"]
-        registry.requests.clear()
-        registry.script("/_tags", ended, ended)
-        assert names(acr.newest_tags("team/app", 10)) == newest
-        posts = [seen.route for seen in registry.requests if seen.method == "POST"]
-        assert posts == ["/oauth2/token", "/oauth2/exchange", "/oauth2/token"]
-        registry.script("/_tags", ended, times=9)
+        source = acr.client("team/app")
+        source.manifest(newest[0])
+        assert posts() == ["/oauth2/exchange", "/oauth2/token"]
+        registry.script("/manifests/", ended)
+        source.manifest(newest[1])
+        assert posts() == ["/oauth2/token"]
+        registry.script("/manifests/", ended, ended)
+        source.manifest(newest[2])
+        assert posts() == ["/oauth2/token", "/oauth2/exchange", "/oauth2/token"]
+        registry.script("/manifests/", ended, times=9)
         with pytest.raises(AuthenticationFailed) as caught:
-            acr.newest_tags("team/app", 10)
+            source.manifest(newest[3])
+        assert posts() == ["/oauth2/token", "/oauth2/exchange", "/oauth2/token"]
     assert caught.value.code == "token_refused"
 
 

@@ -67,6 +67,14 @@ def test_each_role_that_is_missing_is_named(
     assert all(role in words(result) for role in missing)
 
 
+def test_a_closed_list_is_not_called_an_empty_registry(tmp_path: Path) -> None:
+    shelf, _ = filled(3)
+    with opened(shelf, tmp_path, abac=True, roles={READER}) as registry:
+        result = checked(registry)
+    assert (steps(result)["Read tags"], steps(result)[PULL], result.repositories) == (None, None, None)
+    assert "There is no repository yet" not in words(result)
+
+
 def test_a_right_to_list_tags_alone_still_misses_the_pull(tmp_path: Path) -> None:
     shelf, _ = filled(3)
     with opened(shelf, tmp_path) as registry:
