@@ -46,6 +46,11 @@ _UNAVAILABLE = frozenset(
     {"ServerException", "InternalFailure", "InternalError", "ServiceUnavailable", "RequestTimeout"}
 )
 _ACTION = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z]+)")
+_DENIAL = re.compile(
+    r"User: (?P<who>arn:\S+) is not authorized to perform: (?P<action>[a-z0-9-]+:[A-Za-z]+)"
+    r"(?: on resource: (?P<resource>\S+))?(?: with (?P<deny>an explicit deny in an? [a-z -]+))?"
+)
+_SAID_MAX = 2000
 
 
 def error_of(error: BotoCoreError | ClientError, action: str, what: str) -> RegistryError:
@@ -76,13 +81,14 @@ def action_denied(text: str, default: str) -> str:
 
 def _answer(error: ClientError, action: str, what: str) -> RegistryError:
     code = str(error.response.get("Error", {}).get("Code", ""))
-    said = text_clean(str(error.response.get("Error", {}).get("Message", "")))
+    message = str(error.response.get("Error", {}).get("Message", ""))[:_SAID_MAX]
+    said = text_clean(message)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     status = status if isinstance(status, int) else None
     if code in _SIGNATURE or code in _UNKNOWN_KEY or code in SESSION_ENDED:
         return _sign_in_failure(code, said, status)
     if code in _DENIED:
-        return _denied(action, said, status)
+        return _denied(action, message, status)
     if code in _MISSING:
         return NotFound(f"ECR does not have {what}.{_says(said)}", code=_MISSING[code], status=status)
     if _THROTTLED.search(code) or status == 429:
@@ -144,21 +150,31 @@ def _sign_in_failure(code: str, said: str, status: int | None) -> Authentication
     )
 
 
-def _denied(action: str, said: str, status: int | None) -> RegistryError:
+def _denied(action: str, message: str, status: int | None) -> RegistryError:
     if action == "sts:AssumeRole":
         return AuthenticationFailed(
             "AWS does not let the role be assumed. Check that the role exists, that its trust policy names the "
             "identity that Portwarden signs in with and the external id shown here, and that this identity may call "
-            f"sts:AssumeRole. AWS does not tell which of them it is.{_says(said)}",
+            "sts:AssumeRole. AWS does not tell which of them it is.",
             code="assume_role_refused",
             status=status,
         )
-    named = action_denied(said, action)
-    return PermissionDenied(
-        f"AWS does not allow {named}. Add this action to the policy of the user or role.{_says(said)}",
-        code="action_denied",
-        status=status,
-    )
+    return PermissionDenied(_denial(action, message), code="action_denied", status=status)
+
+
+def _denial(action: str, message: str) -> str:
+    """Which action, for whom and on what; AWS's own sentence says the same, too long for a line."""
+    match = _DENIAL.search(message)
+    if match is None:
+        said = text_clean(message)
+        return f"AWS does not allow {action}. Add this action to the policy of the user or role.{_says(said)}"
+    who, resource = text_clean(match["who"]), text_clean(match["resource"] or "*").rstrip(".")
+    if match["deny"]:
+        return (
+            f"AWS does not allow {match['action']}. {match['deny'].strip().capitalize()} forbids it to {who} on "
+            f"{resource}; it must be taken away there."
+        )
+    return f"AWS does not allow {match['action']}. Add this action to the policy of {who}, on {resource}."
 
 
 def _says(said: str) -> str:

@@ -39,3 +39,21 @@ def registry(tmp_path: Path) -> Iterator[RegistryProcess]:
     """Debian's docker-registry, open to everyone."""
     with docker_registry(tmp_path) as process:
         yield process
+
+
+@pytest.fixture
+def ecr_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
+    """Runs emulated ECRs, with botocore pointed at them."""
+    from tests.providers.ecr_rig import running
+
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(running(monkeypatch, **options))
+
+
+@pytest.fixture
+def ecr_provide() -> Iterator[Callable[..., Any]]:
+    """Makes providers of an emulated ECR; closes them at the end."""
+    from tests.providers.ecr_rig import provider
+
+    with ExitStack() as stack:
+        yield lambda ecr, **options: stack.enter_context(provider(ecr, **options))

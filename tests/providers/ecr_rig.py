@@ -1,6 +1,6 @@
 """An emulated ECR and providers that reach it, for the ECR provider's tests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,6 +18,8 @@ from tests.providers.conftest import LOOPBACK
 
 LIMITS = Limits(read_timeout_s=5, backoff_s=0, attempts=3)
 REPOSITORY = "team/app"
+EcrMaker = Callable[..., Ecr]
+ProviderMaker = Callable[..., EcrProvider]
 
 
 def numbered(number: int, **options: Any) -> sample_images.SampleImage:

@@ -1,37 +1,21 @@
 """ECR's connection test: each of the seven actions is tried and named, and what went wrong is told in words."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from integrations.providers.aws_access import AwsKey, AwsRole
 from integrations.providers.base import CheckResult, CheckStep
-from integrations.providers.ecr import EcrProvider
 from integrations.providers.ecr_check import ACTIONS
-from tests.doubles.ecr import Ecr
 from tests.doubles.http_double import Reply
-from tests.providers.ecr_rig import REPOSITORY, many, numbered, provider, running
-
-EcrMaker = Callable[..., Ecr]
-ProviderMaker = Callable[..., EcrProvider]
+from tests.providers.ecr_rig import REPOSITORY, EcrMaker, ProviderMaker, many, numbered
 
 
 @pytest.fixture
-def ecr_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[EcrMaker]:
-    with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(running(monkeypatch, **options))
-
-
-@pytest.fixture
-def check() -> Iterator[Callable[..., CheckResult]]:
-    with ExitStack() as stack:
-
-        def run(ecr: Ecr, **options: Any) -> CheckResult:
-            return stack.enter_context(provider(ecr, **options)).check()
-
-        yield run
+def check(ecr_provide: ProviderMaker) -> Callable[..., CheckResult]:
+    return lambda ecr, **options: ecr_provide(ecr, **options).check()
 
 
 def step(result: CheckResult, name: str) -> CheckStep:
@@ -80,10 +64,27 @@ def test_each_missing_action_is_named_and_hides_no_other(
     failed = [step for step in result.steps if step.ok is False]
     assert [step.name for step in failed] == [action]
     assert action in failed[0].detail
-    assert "Add this action to the policy" in failed[0].remedy
+    assert "Add this action to the policy of arn:aws:sts::123456789012:assumed-role/portwarden/" in failed[0].remedy
     assert [step.name for step in result.steps if step.ok is None] == (
         ["Reach the registry"] if action == "ecr:GetAuthorizationToken" else []
     )
+
+
+def test_an_explicit_deny_is_told_apart_from_a_missing_permission(
+    ecr_of: EcrMaker, check: Callable[..., CheckResult]
+) -> None:
+    ecr = ecr_of()
+    text = (
+        "User: arn:aws:iam::123456789012:user/reader is not authorized to perform: ecr:DescribeRepositories on "
+        "resource: arn:aws:ecr:eu-west-1:123456789012:repository/* with an explicit deny in a service control policy"
+    )
+    denied = Reply(400, json.dumps({"__type": "AccessDeniedException", "Message": text}).encode())
+    ecr.script("/", lambda seen: denied if "DescribeRepositories" in str(seen.headers) else None, method="POST")
+
+    result = check(ecr, by_role=False)
+
+    assert result.missing_permissions == ("ecr:DescribeRepositories",)
+    assert "An explicit deny in a service control policy forbids it" in step(result, "ecr:DescribeRepositories").remedy
 
 
 def test_all_missing_actions_are_named_at_once(ecr_of: EcrMaker, check: Callable[..., CheckResult]) -> None:
