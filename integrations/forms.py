@@ -257,6 +257,20 @@ class ConfigurationForm(forms.Form):
         help_text="Wins over the patterns that include.",
         widget=forms.Textarea(attrs={"rows": 3, "placeholder": "*-rc*", "spellcheck": "false"}),
     )
+    max_age_days = forms.IntegerField(
+        min_value=1,
+        max_value=3650,
+        required=False,
+        label="Not older than",
+        help_text="By push time, where it is known. Older ones are listed as out of window. Empty: any age.",
+    )
+    max_image_mb = forms.IntegerField(
+        min_value=1,
+        max_value=1_000_000,
+        required=False,
+        label="Not larger than",
+        help_text="Compressed layers together. Larger ones are named as too large. Empty: any size.",
+    )
     platforms = ListField(
         check=platform_clean,
         separator=", ",

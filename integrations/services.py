@@ -26,6 +26,8 @@ CONFIGURATION_FIELDS = (
     "include_tags",
     "exclude_tags",
     "platforms",
+    "max_age_days",
+    "max_image_mb",
 )
 
 

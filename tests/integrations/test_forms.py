@@ -123,6 +123,18 @@ def configuration(**fields: Any) -> ConfigurationForm:
     return ConfigurationForm({**ConfigurationForm.defaults(), **fields})
 
 
+@pytest.mark.parametrize(("field", "value"), [("max_age_days", "0"), ("max_image_mb", "-5"), ("max_age_days", "soon")])
+def test_an_age_or_a_size_that_is_none_is_refused(field: str, value: str) -> None:
+    assert field in configuration(**{field: value}).errors
+
+
+def test_an_age_and_a_size_are_taken() -> None:
+    form = configuration(max_age_days="90", max_image_mb="2000")
+
+    assert form.is_valid(), form.errors
+    assert (form.settings_["max_age_days"], form.settings_["max_image_mb"]) == (90, 2000)
+
+
 def test_the_configuration_defaults_to_ten_tags_daily() -> None:
     form = configuration()
 
@@ -135,6 +147,8 @@ def test_the_configuration_defaults_to_ten_tags_daily() -> None:
         "include_tags": [],
         "exclude_tags": [],
         "platforms": [],
+        "max_age_days": None,
+        "max_image_mb": None,
     }
 
 
