@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from integrations.oci.auth import renewal_margin_s
 from integrations.oci.errors import AuthenticationFailed, ContentError, PolicyViolation, Unsupported
 
-from .aws_errors import SESSION_ENDED, error_of
+from .aws_errors import FAILURES, SESSION_ENDED, error_of, not_of_aws
 from .aws_transport import AwsTransport
 
 SESSION_LIFE_S = 3600  # AWS's most for a role that was assumed by a role, as the portal's own often is
@@ -101,17 +101,23 @@ class AwsAccess:
                     self._forget(client)
                     continue
                 raise error_of(error, f"ecr:{action}", what) from None
-            except BotoCoreError as error:
+            except FAILURES as error:
                 raise error_of(error, f"ecr:{action}", what) from None
             return answer
         raise AssertionError("the second attempt returns or raises")
 
     def pages(self, action: str, key: str, what: str, pages_max: int, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """The entries below `key` of every page. Raises ContentError where the pages do not come to an end."""
+        """The entries below `key` of every page. Raises ContentError where the pages do not come to an end.
+
+        botocore takes any answer of status 200 for AWS's, and a proxy's page for an empty one: so each page must have
+        its list, or all that is known would be taken for deleted.
+        """
         seen: set[str] = set()
         for _ in range(pages_max):
             answer = self.call(action, what, **parameters)
-            yield from answer.get(key, ())
+            if not isinstance(answer.get(key), list):
+                raise not_of_aws(what)
+            yield from answer[key]
             token = answer.get("nextToken")
             if not token:
                 return
@@ -180,18 +186,19 @@ class AwsAccess:
         parameters = {"RoleArn": role.arn, "RoleSessionName": _SESSION_NAME, "DurationSeconds": SESSION_LIFE_S}
         if role.external_id:
             parameters["ExternalId"] = role.external_id
+        what = "a session of the role"
         try:
-            answer = self._boto("sts", key).assume_role(**parameters)
-        except (ClientError, BotoCoreError) as error:
-            raise error_of(error, "sts:AssumeRole", "a session of the role") from None
-        found = answer["Credentials"]
-        life_s = max((found["Expiration"] - datetime.now(UTC)).total_seconds(), _LIFE_MIN_S)
-        return AwsKey(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"]), life_s
+            found = self._boto("sts", key).assume_role(**parameters)["Credentials"]
+            session = AwsKey(found["AccessKeyId"], found["SecretAccessKey"], found["SessionToken"])
+            life_s = (found["Expiration"] - datetime.now(UTC)).total_seconds()
+        except FAILURES as error:
+            raise error_of(error, "sts:AssumeRole", what) from None
+        return session, max(life_s, _LIFE_MIN_S)
 
     def _caller(self, key: AwsKey) -> Caller:
         try:
             answer = self._boto("sts", key).get_caller_identity()
-        except (ClientError, BotoCoreError) as error:
+        except FAILURES as error:
             raise error_of(error, "sts:GetCallerIdentity", "the identity behind the credentials") from None
         return Caller(str(answer.get("Account", "")), str(answer.get("Arn", "")))
 

@@ -15,6 +15,7 @@ from botocore.exceptions import (
     HTTPClientError,
     ReadTimeoutError,
 )
+from botocore.parsers import ResponseParserError
 
 from integrations.oci.errors import (
     AuthenticationFailed,
@@ -30,6 +31,8 @@ from integrations.oci.reply import text_clean
 
 from .aws_transport import network_failure
 
+FAILURES = (ClientError, BotoCoreError, ResponseParserError, AttributeError, KeyError, TypeError, ValueError)
+"""What a boto3 call raises: refusals, failures on the way, and answers whose shape is not what it must be."""
 SESSION_ENDED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
 _UNKNOWN_KEY = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "InvalidAccessKeyId", "AuthFailure"})
 _SIGNATURE = frozenset({"InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignature"})
@@ -53,16 +56,26 @@ _DENIAL = re.compile(
 _SAID_MAX = 2000
 
 
-def error_of(error: BotoCoreError | ClientError, action: str, what: str) -> RegistryError:
+def error_of(error: Exception, action: str, what: str) -> RegistryError:
     """The error of the tree; `action` is the IAM action that was tried (ecr:DescribeImages), `what` was asked for."""
     if isinstance(error, ClientError):
         return _answer(error, action, what)
     if isinstance(error, HTTPClientError):
         return network_failure(error) or _unreachable(error)
+    if not isinstance(error, BotoCoreError):
+        return not_of_aws(what)
     # The text of a BotoCoreError may repeat parameters and addresses; its kind says enough.
     return ContentError(
         f"AWS could not be asked for {what} ({type(error).__name__}). Check the connection's fields, and the AWS "
         "settings in the portal's environment."
+    )
+
+
+def not_of_aws(what: str) -> ContentError:
+    """For an answer that is none, such as the page of a proxy."""
+    return ContentError(
+        f"The answer for {what} is not one of AWS. Check the proxy on the way, and where AWS_ENDPOINT_URL_ECR and "
+        "AWS_ENDPOINT_URL_STS point."
     )
 
 

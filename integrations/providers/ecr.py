@@ -95,7 +95,7 @@ class EcrProvider:
             registryId=self._account_id,
             maxResults=PAGE_SIZE,
         )
-        yield from (str(entry["repositoryName"]) for entry in found)
+        yield from (str(entry["repositoryName"]) for entry in found if entry.get("repositoryName"))
 
     def newest_tags(
         self, repository: str, limit: int, *, known: KnownDates = NOTHING_KNOWN, wanted: NameFilter = every_name

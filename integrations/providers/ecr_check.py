@@ -24,7 +24,7 @@ from integrations.oci.errors import (
 from integrations.oci.reference import is_digest
 
 from .aws_access import AwsAccess, Caller
-from .aws_errors import action_denied
+from .aws_errors import action_denied, not_of_aws
 from .base import CheckResult
 from .trace import Trace
 
@@ -170,7 +170,10 @@ class _Check:
             answer = self._try("DescribeRepositories", "the list of repositories", **parameters)
             if answer is None:
                 return
-            names = [str(entry["repositoryName"]) for entry in answer.get("repositories", ())]
+            if not isinstance(answer.get("repositories"), list):
+                self._refused(step, not_of_aws("the list of repositories"))
+                return
+            names = [str(entry.get("repositoryName", "")) for entry in answer["repositories"]]
             found += len(names)
             self._names = self._names or names
             more = answer.get("nextToken") or ""

@@ -265,3 +265,44 @@ def test_two_threads_share_one_token(ecr_of: EcrMaker, ecr_provide: ProviderMake
 
     assert all(sample_images.digest(layer) in image.blobs for layer, image in zip(layers, images, strict=True))
     assert ecr.actions() == ["AssumeRole", "GetAuthorizationToken", "GetAuthorizationToken"]
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>", b"", b"[]", b"{}", b"{}}", b'{"imageDetails":[{"imagePushedAt":"yesterday"}]}', b"\xff"]
+)
+def test_answers_that_are_not_awss_are_refused(ecr_of: EcrMaker, ecr_provide: ProviderMaker, body: bytes) -> None:
+    ecr = ecr_of()
+    ecr.script("/", Reply(200, body), times=9, method="POST")
+
+    with pytest.raises(RegistryError):
+        ecr_provide(ecr, by_role=False).newest_tags(REPOSITORY, 10)
+    with pytest.raises(RegistryError):
+        ecr_provide(ecr).newest_tags(REPOSITORY, 10)
+    assert not ecr_provide(ecr).check().ok
+
+
+def test_a_bare_refusal_of_a_head_renews_a_token_only_when_it_is_old(
+    ecr_of: EcrMaker, ecr_provide: ProviderMaker
+) -> None:
+    ecr, now = ecr_of(), [0.0]
+    image = ecr.shelf.add(REPOSITORY, "1.0", numbered(1))
+    registry = ecr_provide(ecr, clock=lambda: now[0])
+    client = registry.registry()
+    ecr.expire_tokens()
+
+    with pytest.raises(PermissionDenied):
+        client.manifest_head(REPOSITORY, "1.0")
+    now[0] = 61.0
+    assert client.manifest_head(REPOSITORY, "1.0") == image.digest
+    assert ecr.actions().count("GetAuthorizationToken") == 2
+
+
+def test_tokens_and_sessions_are_renewed_before_they_end(ecr_of: EcrMaker, ecr_provide: ProviderMaker) -> None:
+    ecr, now = ecr_of(), [0.0]
+    ecr.shelf.add(REPOSITORY, "1.0", numbered(1))
+    client = ecr_provide(ecr, clock=lambda: now[0]).registry()
+
+    for now[0], calls in ((3000.0, 2), (12 * 3600.0 - 310, 2), (12 * 3600.0 - 290, 4)):
+        client.manifest_head(REPOSITORY, "1.0")
+        assert len(ecr.actions()) == calls
+    assert ecr.actions() == ["AssumeRole", "GetAuthorizationToken"] * 2
