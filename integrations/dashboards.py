@@ -119,8 +119,12 @@ def wizard_steps(kind: Kind, current: int) -> tuple[Step, ...]:
 
 
 def edit_tabs(registry: Registry, current: str) -> tuple[Tab, ...]:
-    """The two views of a registry's settings; `current` is a URL name."""
-    rows = (("Configuration", "registry_edit"), ("Connection", "registry_credentials"))
+    """The views of a registry's settings; `current` is a URL name."""
+    rows = (
+        ("Configuration", "registry_edit"),
+        ("Connection", "registry_credentials"),
+        ("Webhook", "registry_webhook"),
+    )
     return tuple(
         Tab(label, reverse(f"integrations:{name}", args=[registry.pk]), name == current) for label, name in rows
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -132,3 +133,39 @@ class Registry(models.Model):
     @property
     def enabled(self) -> bool:
         return self.state != RegistryState.DISABLED
+
+
+class RegistryWebhook(models.Model):
+    """Where a registry's push notices come in. Of the secret in its URL only the SHA-256 is kept.
+
+    `signing` holds the secret that notices are signed with, where that is asked for. The window counts notices taken in
+    the current minute, here so that it holds over all web processes.
+    """
+
+    registry = models.OneToOneField(Registry, on_delete=models.CASCADE, related_name="webhook")
+    public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    secret_sha256 = models.CharField(max_length=64)
+    signing = EncryptedSecretsField(default=dict)
+    made_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, help_text="The last notice that was taken.")
+    refused_at = models.DateTimeField(null=True, help_text="The last notice with the right URL that was not taken.")
+    refusal = models.CharField(max_length=200, blank=True)
+    window_at = models.DateTimeField(null=True)
+    window_count = models.PositiveIntegerField(default=0)
+
+    if TYPE_CHECKING:
+        registry_id: int
+
+    def __str__(self) -> str:
+        return f"webhook of {self.registry}"
+
+
+class WebhookStranger(models.Model):
+    """How often an address has called webhooks that do not exist, or with a wrong secret, in its current minute."""
+
+    address = models.GenericIPAddressField(unique=True)
+    window_at = models.DateTimeField(db_index=True)
+    count = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return self.address

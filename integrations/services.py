@@ -11,7 +11,7 @@ from accounts.models import Organization, User
 from accounts.services import audit_record, service_user_ensure, service_user_problem
 from integrations.fields import SealedSecrets, Secrets, SecretsUnreadable
 from integrations.kinds import KINDS, registry_host, registry_origin
-from integrations.models import Registry, RegistryAccess, RegistryKind, RegistryState
+from integrations.models import Registry, RegistryAccess, RegistryKind, RegistryState, RegistryWebhook
 from integrations.oci.documents import DocumentCache
 from integrations.oci.errors import AuthenticationFailed, RegistryError, Unsupported
 from integrations.outside import outside
@@ -248,7 +248,10 @@ def registry_state_record(*, registry: Registry, error: str) -> None:
 
 
 def secrets_rotate(*, batch_rows: int = 100) -> Rotation:
-    """Re-encrypts every registry's secrets with the newest key, `batch_rows` a transaction. Safe to repeat."""
+    """Re-encrypts the secrets of every registry and its webhook with the newest key, `batch_rows` a transaction.
+
+    Safe to repeat.
+    """
     rotated, unreadable = 0, []
     keys = list(Registry.objects.order_by("pk").values_list("pk", flat=True))
     for start in range(0, len(keys), batch_rows):
@@ -261,6 +264,9 @@ def secrets_rotate(*, batch_rows: int = 100) -> Rotation:
                 else:
                     registry.save(update_fields=["secrets"])
                     rotated += 1
+            for webhook in RegistryWebhook.objects.select_for_update(of=("self",)).filter(registry_id__in=batch):
+                if not isinstance(webhook.signing, SealedSecrets):  # a lost one is renewed on its page
+                    webhook.save(update_fields=["signing"])
     return Rotation(rotated, tuple(unreadable))
 
 

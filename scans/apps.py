@@ -17,6 +17,7 @@ class ScansConfig(AppConfig):
         from scans import schedules, services  # noqa: PLC0415
 
         signals.registry_connected.connect(services.on_registry_connected, dispatch_uid="first-scan")
+        signals.registry_pushed.connect(services.on_registry_pushed, dispatch_uid="pushed-tag")
         signals.registry_schedule_changed.connect(services.on_schedule_changed, dispatch_uid="schedule")
         pre_delete.connect(services.on_registry_deleting, sender=Registry, dispatch_uid="forget-images")
         post_spawn.connect(services.on_worker_spawned, dispatch_uid="worker-spawned")

@@ -4,7 +4,7 @@ Only a complete listing ever marks something as gone; an error of one repository
 """
 
 import hashlib
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -35,6 +35,7 @@ IN_WINDOW = (Outcome.PENDING, Outcome.FAILED, Outcome.TOO_LARGE)
 REPOSITORY_NAME_LENGTH = 255
 SCANNED_BY_LENGTH = 200
 BATCH = 1000
+LISTING_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +84,8 @@ def repository_list(scan: Scan, provider: Provider, name: str, *, is_listed: boo
     little, since rights that were taken away look the same.
     """
     repository, _ = Repository.objects.get_or_create(registry=scan.registry, name=name)
-    chosen = PullSettings.from_registry(scan.registry)
     try:
-        if (until := paused_until(scan.registry_id)) is not None:
-            raise paused_error(until)
-        listed = provider.newest_tags(
-            name, chosen.max_tags, known=_dates_known(repository), wanted=partial(tag_wanted, chosen)
-        )
+        tags_list(scan, provider, repository, partial(outcomes_store, scan, repository))
     except NotFound as error:
         if scan.listing_complete and not is_listed:
             Repository.objects.filter(pk=repository.pk).update(gone_at=timezone.now())
@@ -100,12 +96,34 @@ def repository_list(scan: Scan, provider: Provider, name: str, *, is_listed: boo
         if isinstance(error, RateLimited):
             registry_pause(scan, error)
         _listing_failed(scan, repository, error)
-        return
-    before = set(repository.tags.filter(in_window=True).values_list("name", flat=True))
-    planned = tags_plan(chosen, listed, before)
-    with transaction.atomic():
-        tags = _tags_store(repository, listed, planned)
-        _outcomes_store(scan, repository, planned, tags)
+
+
+def tags_list(
+    scan: Scan, provider: Provider, repository: Repository, outcomes: Callable[[list[Planned], dict[str, Tag]], None]
+) -> TagList:
+    """Lists a repository's tags, plans and stores them, and in the same transaction what `outcomes` writes of them.
+
+    Two scans of one registry may come to the same repository at once. Where another one stored its list while this one
+    was asking, the own list may be the older one and is asked for again. Raises RegistryError.
+    """
+    chosen = PullSettings.from_registry(scan.registry)
+    for attempt in range(LISTING_TRIES):
+        if (until := paused_until(scan.registry_id)) is not None:
+            raise paused_error(until)
+        asked_at = timezone.now()
+        listed = provider.newest_tags(
+            repository.name, chosen.max_tags, known=_dates_known(repository), wanted=partial(tag_wanted, chosen)
+        )
+        with transaction.atomic():
+            locked = Repository.objects.select_for_update(no_key=True).get(pk=repository.pk)
+            is_older = locked.listed_at is not None and locked.listed_at > asked_at
+            if is_older and attempt < LISTING_TRIES - 1:
+                continue
+            before = set(repository.tags.filter(in_window=True).values_list("name", flat=True))
+            planned = tags_plan(chosen, listed, before)
+            outcomes(planned, _tags_store(repository, listed, planned))
+            break
+    return listed
 
 
 def _dates_known(repository: Repository) -> dict[str, datetime | None]:
@@ -212,7 +230,8 @@ def _tag_row(repository: Repository, plan: Planned, now: datetime) -> Tag:
     )
 
 
-def _outcomes_store(scan: Scan, repository: Repository, planned: list[Planned], tags: dict[str, Tag]) -> None:
+def outcomes_store(scan: Scan, repository: Repository, planned: list[Planned], tags: dict[str, Tag]) -> None:
+    """Writes the outcome of each tag planned, and a job for each image that is to be read."""
     partial = set(
         TagImage.objects.filter(tag__in=tags.values(), image__state=ImageState.PARTIAL).values_list("tag_id", flat=True)
     )

@@ -45,6 +45,7 @@ from scans.pauses import PausedSource, pause_words, paused_until, pulls_record, 
 from scans.providers import provider_kept, provider_release
 from scans.reading import RememberingSource
 from scans.retention import outcomes_prune
+from scans.targets import target_list, target_words
 from scans.transactions import deadlock_retried
 
 logger = logging.getLogger(__name__)
@@ -102,11 +103,9 @@ def scan_discover(scan: Scan) -> None:
         return
     try:
         with provider_kept(scan) as provider:
-            for name, is_listed in repositories_list(scan, provider).items():
-                if not _still_running(scan, f"listing {name}"):
-                    outcomes_close(scan.pk, Outcome.CANCELLED, CANCELLED_WORDS)
-                    return
-                repository_list(scan, provider, name, is_listed=is_listed)
+            if not _tags_listed(scan, provider):
+                outcomes_close(scan.pk, Outcome.CANCELLED, CANCELLED_WORDS)
+                return
             pulls_record(scan.registry_id, provider)
     except (RegistryError, SecretsUnreadable) as error:
         if isinstance(error, RateLimited):
@@ -116,7 +115,8 @@ def scan_discover(scan: Scan) -> None:
     if not _discovery_store(scan):
         outcomes_close(scan.pk, Outcome.CANCELLED, CANCELLED_WORDS)
         return
-    registry_state_record(registry=scan.registry, error="")
+    if not scan.target_repository:
+        registry_state_record(registry=scan.registry, error="")
     registry_recount(scan.registry_id, scan.organization_id)
     scan_finish_if_done(scan.pk)
 
@@ -171,7 +171,22 @@ def scan_fail(scan: Scan, message: str) -> None:
     )
     if ended:
         outcomes_close(scan.pk, Outcome.FAILED, f"The scan ended before this tag's turn. {message}")
-        registry_state_record(registry=scan.registry, error=message)
+        if not scan.target_repository:
+            registry_state_record(registry=scan.registry, error=message)
+
+
+def _tags_listed(scan: Scan, provider: Provider) -> bool:
+    """Lists all repositories, or the one that the scan is about. False where the scan was cancelled meanwhile."""
+    if scan.target_repository:
+        if not _still_running(scan, f"listing {scan.target_repository}"):
+            return False
+        target_list(scan, provider)
+        return True
+    for name, is_listed in repositories_list(scan, provider).items():
+        if not _still_running(scan, f"listing {name}"):
+            return False
+        repository_list(scan, provider, name, is_listed=is_listed)
+    return True
 
 
 def _discovery_store(scan: Scan) -> bool:
@@ -368,6 +383,8 @@ def _verdict(scan: Scan, counts: dict[str, int], partial: int) -> tuple[ScanStat
     """The scan's status and the sentence that sums it up."""
     read = sum(counts.get(outcome, 0) for outcome in READ_OUTCOMES)
     troubled = sum(number for outcome, number in counts.items() if outcome not in HARMLESS)
+    if scan.target_repository and not partial:
+        return (ScanStatus.FAILED if troubled else ScanStatus.DONE), target_words(scan)
     if not troubled and not partial and scan.listing_complete:
         return ScanStatus.DONE, f"{_tags(read)} in the window {'is' if read == 1 else 'are'} read."
     notes = [scan.message] if scan.message else []

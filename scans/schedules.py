@@ -1,6 +1,7 @@
 """The rows of django-q2's scheduler that the product owns: one for each registry's interval, one for the sweep."""
 
-from datetime import datetime
+import hashlib
+from datetime import datetime, timedelta
 
 from django.db.models import Model
 from django.utils import timezone
@@ -9,6 +10,7 @@ from django_q.models import Schedule
 from integrations.models import Registry, ScanInterval
 
 SWEEP_NAME = "portwarden-sweep"
+PUSH_AGAIN_AFTER = timedelta(minutes=1)
 
 
 def schedule_name(registry_id: int) -> str:
@@ -36,6 +38,21 @@ def schedule_sync(registry: Registry) -> None:
 
 def schedule_remove(registry_id: int) -> None:
     Schedule.objects.filter(name=schedule_name(registry_id)).delete()
+
+
+def push_again_schedule(registry_id: int, repository: str, tag: str) -> None:
+    """Has a pushed tag looked at once more in a minute; asked twice, it is done once."""
+    name = f"push-{hashlib.sha256(f'{registry_id} {repository}:{tag}'.encode()).hexdigest()[:32]}"
+    Schedule.objects.get_or_create(
+        name=name,
+        defaults={
+            "func": "scans.tasks.push_again",
+            "args": repr((registry_id, repository, tag)),
+            "schedule_type": Schedule.ONCE,
+            "repeats": -1,  # a schedule that ran is deleted, so that its name is free for the next push
+            "next_run": timezone.now() + PUSH_AGAIN_AFTER,
+        },
+    )
 
 
 def next_scans(registry_ids: list[int]) -> dict[int, datetime]:

@@ -1,6 +1,7 @@
 """The write side of scans that people and schedules use: request, cancel, and what follows a connected registry."""
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, transaction
@@ -23,23 +24,41 @@ from scans.models import (
 )
 from scans.models.scans import ACTIVE_STATUSES
 from scans.pauses import pause_end, pause_words, paused_until
-from scans.schedules import schedule_remove, schedule_sync
+from scans.schedules import push_again_schedule, schedule_remove, schedule_sync
 
 LAYERS_AT_REST = (LayerState.PENDING, LayerState.READ, LayerState.UNREAD)
 TASK_SCAN = "scans.tasks.run_scan"
 TASK_SWEEP = "scans.tasks.sweep"
+TARGETS_MAX = 100
+"""Scans of single tags of one registry that may wait or run at once."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a scan is about: one tag, or (both empty) the whole registry."""
+
+    repository: str = ""
+    tag: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.repository}:{self.tag}"
+
+
+WHOLE_REGISTRY = Target()
 
 
 class ScanRefused(Exception):
     """A scan may not start; the message says why and what to do."""
 
 
-def scan_request(*, registry: Registry, trigger: Trigger, actor: User | None) -> tuple[Scan, bool]:
-    """Queues a scan of the whole registry; row, audit event and task stand or fall together.
+def scan_request(
+    *, registry: Registry, trigger: Trigger, actor: User | None, target: Target = WHOLE_REGISTRY
+) -> tuple[Scan, bool]:
+    """Queues a scan of the whole registry, or of one tag; row, audit event and task stand or fall together.
 
-    Returns (scan, created): one registry has at most one active scan, so a second request gets the first one back.
+    Returns (scan, created): one target has at most one active scan, so a second request gets the first one back.
     Raises ScanRefused for a disabled or public registry, for one whose limit is reached (unless a person asks), and
     where the service user may not act.
     """
@@ -60,21 +79,43 @@ def scan_request(*, registry: Registry, trigger: Trigger, actor: User | None) ->
                 trigger=trigger,
                 requested_by=actor,
                 run_as=registry.service_user,
+                target_repository=target.repository,
+                target_tag=target.tag,
             )
             audit_record(
                 organization=registry.organization,
                 actor=actor or registry.service_user,
                 action="scan.request",
                 target=registry,
-                detail={"scan": scan.pk, "trigger": trigger.value},
+                detail={"scan": scan.pk, "trigger": trigger.value, **({"tag": str(target)} if target.tag else {})},
             )
             async_task(TASK_SCAN, scan.pk)
     except IntegrityError:
-        active = Scan.objects.filter(registry=registry, target_repository="", status__in=ACTIVE_STATUSES).first()
+        active = Scan.objects.filter(
+            registry=registry,
+            target_repository=target.repository,
+            target_tag=target.tag,
+            status__in=ACTIVE_STATUSES,
+        ).first()
         if active is None:
             raise
         return active, False
     return scan, True
+
+
+def push_follow(*, registry: Registry, repository: str, tag: str) -> None:
+    """Scans a tag that the registry said was pushed. Raises ScanRefused.
+
+    Beyond TARGETS_MAX waiting ones the whole registry is scanned once instead. Where a scan of this tag runs already,
+    it may have looked before the push: the tag is looked at once more a minute later.
+    """
+    waiting = Scan.objects.filter(registry=registry, status__in=ACTIVE_STATUSES).exclude(target_repository="")
+    target = Target(repository, tag)
+    if waiting.count() >= TARGETS_MAX:
+        target = WHOLE_REGISTRY
+    scan, created = scan_request(registry=registry, trigger=Trigger.WEBHOOK, actor=None, target=target)
+    if not created and scan.status == ScanStatus.RUNNING and target.tag:
+        push_again_schedule(registry.pk, repository, tag)
 
 
 def scan_cancel(*, scan: Scan, actor: User) -> bool:
@@ -106,6 +147,14 @@ def on_registry_connected(sender: Any, *, registry: Registry, actor: User | None
     schedule_sync(registry)
     if registry.access == RegistryAccess.PRIVATE:
         scan_request(registry=registry, trigger=Trigger.CONNECTED, actor=actor)
+
+
+def on_registry_pushed(sender: Any, *, registry: Registry, repository: str, tag: str, **_: Any) -> None:
+    """Follows a push inside the transaction that takes its notice; a refusal is kept as that of any other scan."""
+    try:
+        push_follow(registry=registry, repository=repository, tag=tag)
+    except ScanRefused as refusal:
+        logger.warning("pushed tag not scanned", extra={"registry": registry.pk, "reason": str(refusal)})
 
 
 def on_schedule_changed(sender: Any, *, registry: Registry, **_: Any) -> None:

@@ -15,7 +15,7 @@ from scans.models import JobState, Scan, ScanJob, Trigger
 from scans.models.scans import ACTIVE_STATUSES
 from scans.pauses import pause_end, pauses_over
 from scans.pipeline import scan_finish_if_done, scan_work
-from scans.services import ScanRefused, scan_request
+from scans.services import ScanRefused, push_follow, scan_request
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +43,17 @@ def scan_scheduled(registry_id: int) -> None:
         scan_request(registry=registry, trigger=Trigger.SCHEDULED, actor=None)
     except ScanRefused as refusal:
         logger.warning("scheduled scan refused", extra={"registry": registry_id, "reason": str(refusal)})
+
+
+def push_again(registry_id: int, repository: str, tag: str) -> None:
+    """Looks once more at a tag that was pushed while it was being scanned."""
+    registry = Registry.objects.select_related("organization", "service_user").filter(pk=registry_id).first()
+    if registry is None:
+        return
+    try:
+        push_follow(registry=registry, repository=repository, tag=tag)
+    except ScanRefused as refusal:
+        logger.warning("pushed tag not scanned", extra={"registry": registry_id, "reason": str(refusal)})
 
 
 def sweep() -> None:

@@ -63,9 +63,9 @@ class RegistryRow:
     schedule_words: str
     next_scan_at: datetime | None
     active: ScanProgress | None
-    """The scan that is queued or running."""
+    """The scan of the whole registry that is queued or running."""
     last_scan: Scan | None
-    """The newest scan that has ended."""
+    """The newest scan of the whole registry that has ended."""
     paused_words: str = ""
     """Why nothing is asked of the registry at present and when that ends; empty where it is asked."""
     pulls: Pulls | None = None
@@ -101,15 +101,17 @@ def registries_matching(rows: QuerySet[Registry], criteria: RegistryCriteria) ->
     if criteria.access:
         rows = rows.filter(access=criteria.access)
     if criteria.status == SCANNING:
-        rows = rows.filter(Exists(Scan.objects.filter(registry=OuterRef("pk"), status__in=ACTIVE_STATUSES)))
+        rows = rows.filter(
+            Exists(Scan.objects.filter(registry=OuterRef("pk"), target_repository="", status__in=ACTIVE_STATUSES))
+        )
     elif criteria.status:
         rows = rows.filter(state=criteria.status)
     return rows
 
 
 def with_scans(rows: QuerySet[Registry]) -> QuerySet[Registry]:
-    """Adds the ids of each registry's newest ended and of its active scan."""
-    scans = Scan.objects.filter(registry=OuterRef("pk")).order_by("-id").values("pk")
+    """Adds the ids of each registry's newest ended and of its active scan of the whole of it."""
+    scans = Scan.objects.filter(registry=OuterRef("pk"), target_repository="").order_by("-id").values("pk")
     return rows.defer("secrets", "config").annotate(
         ended_scan_id=Subquery(scans.filter(finished_at__isnull=False)[:1]),
         active_scan_id=Subquery(scans.filter(status__in=ACTIVE_STATUSES)[:1]),

@@ -130,8 +130,9 @@ def outcomes_matching(rows: QuerySet[TagOutcome], criteria: OutcomeCriteria) -> 
 
 
 def scan_with_outcomes(registry: Registry) -> Scan | None:
-    """The newest scan that has listed its tags, so that a scan just begun does not hide what the last one said."""
-    rows = Scan.objects.filter(registry=registry)
+    """The newest scan of the whole registry that has listed its tags, so that a scan just begun, or one of a single
+    tag, does not hide what the last one said."""
+    rows = Scan.objects.filter(registry=registry, target_repository="")
     return rows.filter(Q(discovered_at__isnull=False) | Q(finished_at__isnull=False)).order_by("-id").first()
 
 

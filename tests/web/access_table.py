@@ -26,6 +26,10 @@ ACCESS: dict[str, Role | None] = {
     "integrations:registry_connect_cancel": Role.ADMINISTRATOR,
     "integrations:registry_edit": Role.ADMINISTRATOR,
     "integrations:registry_credentials": Role.ADMINISTRATOR,
+    "integrations:registry_webhook": Role.ADMINISTRATOR,
+    "integrations:registry_webhook_make": Role.ADMINISTRATOR,
+    "integrations:registry_webhook_remove": Role.ADMINISTRATOR,
+    "integrations:webhook_receive": None,
     "integrations:registry_disable": Role.ADMINISTRATOR,
     "integrations:registry_enable": Role.ADMINISTRATOR,
     "integrations:registry_delete": Role.ADMINISTRATOR,
@@ -55,6 +59,8 @@ POST_ONLY: set[str] = {
     "accounts:user_link",
     "accounts:user_activate",
     "integrations:registry_connect_cancel",
+    "integrations:registry_webhook_make",
+    "integrations:webhook_receive",
     "integrations:registry_disable",
     "integrations:registry_enable",
     "scans:registries_scan",
@@ -62,3 +68,6 @@ POST_ONLY: set[str] = {
     "scans:scan_cancel",
 }
 """URL names that change something and answer 405 to GET."""
+
+BY_SECRET: set[str] = {"integrations:webhook_receive"}
+"""URL names whose address is itself the key: public, without a session, 404 for who does not know it."""

@@ -10,7 +10,7 @@ from accounts.models import User
 from accounts.roles import Role
 from tests import factories
 from tests.conftest import Cast
-from tests.web.access_table import ACCESS, POST_ONLY
+from tests.web.access_table import ACCESS, BY_SECRET, POST_ONLY
 from tests.web.conftest import Samples, parts_of, url_patterns
 
 NAMES = sorted(url_patterns())
@@ -40,9 +40,15 @@ def test_nobody_is_sent_to_the_login_page(samples: Samples, name: str) -> None:
     assert response.headers["Location"].startswith("/login/?next=/")
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in MEMBERS_ONLY])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in MEMBERS_ONLY and name not in BY_SECRET])
 def test_a_public_page_answers_nobody(samples: Samples, name: str) -> None:
     assert ask(Client(), name, samples.url(name)).status_code in LET_IN
+
+
+@pytest.mark.parametrize("name", sorted(BY_SECRET))
+def test_an_address_that_is_a_key_is_not_found_by_who_does_not_know_it(samples: Samples, name: str) -> None:
+    for user in (None, samples.cast.sam, samples.cast.olga):
+        assert ask(samples.cast.client(user), name, samples.url(name)).status_code == 404
 
 
 @pytest.mark.parametrize("name", MEMBERS_ONLY)

@@ -23,6 +23,11 @@ FORM = re.compile(r"<form\b[^>]*>.*?</form>", re.DOTALL | re.IGNORECASE)
 TAG = re.compile(
     r"<(?P<name>[a-z][a-z0-9-]*)(?P<attributes>(?:\{%.*?%\}|\{\{.*?\}\}|\"[^\"]*\"|'[^']*'|[^>\"'{]|\{)*)>", re.DOTALL
 )
+ALLOWED_WITH_REASON = {
+    "integrations/webhook_views.py": {
+        "csrf_exempt": "Vendors have no session; the secret in the address stands for it, and no cookie is looked at."
+    },
+}
 SAFE_WITH_REASON = {
     "partials/_field.html": "help texts are written in our forms.py, as in Django's own form templates",
 }
@@ -106,6 +111,8 @@ def test_every_view_says_which_methods_it_answers(name: str) -> None:
 def test_a_source_file_opens_no_back_door(path: Path) -> None:
     text = path.read_text()
     for word in ("csrf_exempt", "mark_safe(", "pickle.loads", "yaml.load(", "verify=False", "shell=True", "eval("):
+        if word in ALLOWED_WITH_REASON.get(str(path.relative_to(ROOT)), {}):
+            continue
         found = re.search(rf"(?<![\w.]){re.escape(word)}", text)
         assert not found, f"{word} in {path.relative_to(ROOT)}"
 
