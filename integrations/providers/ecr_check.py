@@ -125,16 +125,13 @@ class _Check:
         try:
             answer = self._access.call(action, what, registryId=self._account_id, **parameters)
         except NotFound:
-            self._passed(step, "Allowed.")
+            self._trace.passed(step, "Allowed.")
             return None
         except RegistryError as error:
             self._refused(step, error)
             return None
-        self._passed(step, "Allowed.")
+        self._trace.passed(step, "Allowed.")
         return answer
-
-    def _passed(self, step: str, detail: str) -> None:
-        self._trace.passed(step, detail)
 
     def _refused(self, step: str, error: RegistryError) -> None:
         """Note a failure; go on only where it is a missing permission, so that it hides no other."""
@@ -151,17 +148,17 @@ class _Check:
             if error.code not in _REGISTRY_REFUSED:
                 self._refused(ACTIONS[0], error)
                 return
-            self._passed(ACTIONS[0], "Allowed.")
+            self._trace.passed(ACTIONS[0], "Allowed.")
             self._ok = self._trace.failed(_REGISTRY, error)
             return
-        self._passed(ACTIONS[0], "Allowed. The token is renewed by itself before it ends.")
+        self._trace.passed(ACTIONS[0], "Allowed. The token is renewed by itself before it ends.")
         try:
             client.authenticate()
         except RegistryError as error:
             self._ok = self._trace.failed(_REGISTRY, error)
             return
         self._entered = True
-        self._passed(_REGISTRY, "The registry accepts the token.")
+        self._trace.passed(_REGISTRY, "The registry accepts the token.")
 
     def _repositories(self) -> None:
         step, found, more = "ecr:DescribeRepositories", 0, ""
@@ -183,26 +180,43 @@ class _Check:
         self._count = found
         word = "repository" if found == 1 else "repositories"
         where = f"{found}{' or more' if more else ''} {word} in {self._region}"
-        self._passed(step, f"Allowed. {where}." if found else f"Allowed, but there is no repository in {self._region}.")
+        self._trace.passed(
+            step, f"Allowed. {where}." if found else f"Allowed, but there is no repository in {self._region}."
+        )
 
     def _images(self) -> None:
-        """DescribeImages on the first repositories until one has an image; on a made-up one where none can be seen."""
+        """DescribeImages on the first repositories until one has an image; on a made-up one where none can be seen.
+
+        One repository whose own policy shuts us out is no missing permission: its tags are skipped by scans, visibly.
+        """
+        step, denial, allowed = "ecr:DescribeImages", None, ""
         for name in self._names[:REPOSITORIES_TRIED_MAX] or [PROBED_REPOSITORY]:
-            self._repository = name
-            answer = self._try(
-                "DescribeImages",
-                f"the images of {name}",
-                repositoryName=name,
-                maxResults=100,
-                filter={"tagStatus": "TAGGED"},
-            )
-            if self._missing and self._missing[-1] == "ecr:DescribeImages":
+            try:
+                self._digest = self._tagged(name)
+            except PermissionDenied as error:
+                denial = error
+                continue
+            except RegistryError as error:
+                self._refused(step, error)
                 return
-            images = (answer or {}).get("imageDetails", ())
-            self._digest = next((str(image["imageDigest"]) for image in images if image.get("imageDigest")), "")
+            self._repository = allowed = name
             if self._digest:
-                self._passed("ecr:DescribeImages", f"Allowed, tried on {name}.")
-                return
+                break
+        if not allowed and denial is not None:
+            self._repository = self._names[0] if self._names else PROBED_REPOSITORY
+            self._refused(step, denial)
+            return
+        self._trace.passed(step, f"Allowed, tried on {allowed}.")
+
+    def _tagged(self, name: str) -> str:
+        """The digest of a tagged image of the repository; empty where it has none, or is not there."""
+        what, filter_ = f"the images of {name}", {"tagStatus": "TAGGED"}
+        parameters = {"registryId": self._account_id, "repositoryName": name, "maxResults": 100, "filter": filter_}
+        try:
+            images = self._access.call("DescribeImages", what, **parameters).get("imageDetails", ())
+        except NotFound:
+            return ""
+        return next((str(image["imageDigest"]) for image in images if image.get("imageDigest")), "")
 
     def _list(self) -> None:
         self._try("ListImages", f"the tags of {self._repository}", repositoryName=self._repository, maxResults=1)
@@ -235,7 +249,7 @@ class _Check:
             if isinstance(error, PermissionDenied):
                 self._missing.append(action_denied(error.message, "ecr:BatchGetImage"))
         else:
-            self._passed(_REGISTRY, f"The registry accepts the token; a manifest of {self._repository} was read.")
+            self._trace.passed(_REGISTRY, f"The registry accepts the token; a manifest of {self._repository} was read.")
 
 
 class _Stopped(Exception):

@@ -9,6 +9,7 @@ import pytest
 from integrations.providers.aws_access import AwsKey, AwsRole
 from integrations.providers.base import CheckResult, CheckStep
 from integrations.providers.ecr_check import ACTIONS
+from tests.doubles.ecr_images import shuffled
 from tests.doubles.http_double import Reply
 from tests.providers.ecr_rig import REPOSITORY, EcrMaker, ProviderMaker, many, numbered
 
@@ -85,6 +86,22 @@ def test_an_explicit_deny_is_told_apart_from_a_missing_permission(
 
     assert result.missing_permissions == ("ecr:DescribeRepositories",)
     assert "An explicit deny in a service control policy forbids it" in step(result, "ecr:DescribeRepositories").remedy
+
+
+def test_one_repository_that_shuts_us_out_is_no_missing_permission(
+    ecr_of: EcrMaker, check: Callable[..., CheckResult]
+) -> None:
+    ecr = ecr_of()
+    for number in range(5):
+        ecr.shelf.add(f"team/app{number}", "1.0", numbered(number))
+    first = shuffled(ecr.shelf.repositories)[0]
+    denied = Reply(400, b'{"__type":"AccessDeniedException","Message":"shut"}')
+    ecr.script("/", lambda seen: denied if f'"{first}"'.encode() in seen.body else None, times=9, method="POST")
+
+    result = check(ecr)
+
+    assert (result.ok, result.missing_permissions) == (True, ())
+    assert first not in step(result, "ecr:DescribeImages").detail
 
 
 def test_all_missing_actions_are_named_at_once(ecr_of: EcrMaker, check: Callable[..., CheckResult]) -> None:
