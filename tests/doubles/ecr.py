@@ -52,7 +52,7 @@ class Ecr(HttpDouble):
     account: str = "123456789012"
     region: str = "eu-west-1"
     partition: str = "aws"
-    external_id: str = "planted-external-id-0001"
+    external_id: str = "external-id-of-the-emulator"
     token_life_s: float = 12 * 3600.0
     session_life_s: float = 3600.0
     page_cap: int | None = None

@@ -1,10 +1,12 @@
 """ECR's fields: what they take and explain; which identity may be used; external ids that nobody can choose."""
 
+import io
 import json
 import re
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -17,6 +19,7 @@ from integrations.providers.ecr_check import ACTIONS
 from integrations.services import registry_connect
 from tests import factories
 from tests.conftest import Cast
+from tests.doubles.ecr import Ecr
 
 ECR = KINDS[RegistryKind.ECR]
 ROLE = "arn:aws:iam::123456789012:role/portwarden"
@@ -208,3 +211,35 @@ def test_the_connection_of_a_registry_shows_its_external_id_and_no_secret(cast: 
 
     assert 'value="stored-id-1"' in page
     assert "planted" not in page
+
+
+# --- the command ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("by_role", [True, False])
+def test_connect_registry_tests_and_saves_against_an_emulated_ecr(
+    cast: Cast,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    by_role: bool,
+) -> None:
+    with Ecr().running() as ecr:
+        for name, value in ecr.environment().items():
+            monkeypatch.setenv(name, value)
+            is_list = name in {"EGRESS_ALLOW", "PLAIN_HTTP_HOSTS"}
+            setattr(settings, name, tuple(value.split(",")) if is_list else value)
+        fields = ecr.connection(role=by_role)
+        monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(fields["secrets"])))
+        pairs = [word for field, value in fields["config"].items() for word in ("--set", f"{field}={value}")]
+        where = ["--kind", "ecr", "--name", "aws", "--organization", cast.organization.slug]
+
+        call_command("connect_registry", *where, *pairs, "--secrets-stdin")
+
+        registry = Registry.objects.get()
+        assert fields["config"].items() <= registry.config.items()
+        assert len(registry.config["external_id"]) >= 24
+        assert dict(registry.secrets) == fields["secrets"]
+        assert registry.state == "connected"
+        assert "[ok] ecr:BatchGetImage" in capsys.readouterr().out
