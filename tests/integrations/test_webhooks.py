@@ -7,9 +7,12 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from django.conf import settings
 from django.core import serializers
 from django.db import connection
 from django.test import Client
@@ -31,6 +34,7 @@ from integrations.webhook_services import (
     webhook_make,
     webhook_remove,
 )
+from scans.management.processes import Processes, answers, free_port, web_command
 from scans.models import Scan, ScanStatus, Trigger
 from tests import factories
 from tests.conftest import Cast
@@ -388,6 +392,22 @@ def test_no_log_line_holds_the_address(harbor: Vendor, logged: list[str]) -> Non
 @pytest.mark.parametrize("name", ["django.request", "django.server"])
 def test_djangos_own_handlers_see_no_address_either(name: str) -> None:
     assert any(isinstance(row, HooksRedacted) for row in logging.getLogger(name).filters)
+
+
+def test_gunicorn_at_its_most_talkative_writes_no_address_into_its_log(harbor: Vendor, tmp_path: Path) -> None:
+    port = free_port("127.0.0.1", 8400)
+    environment = {"PORTWARDEN_DATABASE": str(connection.settings_dict["NAME"]), "INSECURE_HTTP": "true"}
+    talkative = ["--log-level", "debug", "--access-logfile", "-"]
+    with Processes(settings.BASE_DIR, environment, logs=tmp_path) as processes:
+        processes.start("web", [*web_command(f"127.0.0.1:{port}"), *talkative])
+        url = f"http://127.0.0.1:{port}"
+        processes.wait_until(lambda: answers(f"{url}/login/"), timeout_s=60, what="gunicorn's start")
+        httpx.post(f"{url}{harbor.url}", content=b"{}")
+        httpx.get(f"{url}{harbor.url}more")
+    said = (tmp_path / "web.log").read_text()
+    assert said.count("/hooks/…") >= 2
+    assert harbor.made.secret not in said
+    assert str(harbor.made.webhook.public_id) not in said
 
 
 def test_making_renewing_and_removing_are_audited(harbor: Vendor) -> None:
