@@ -5,6 +5,7 @@ import re
 
 HOOK = re.compile(r"/hooks/[^\s\"'?]*")
 REDACTED = "/hooks/…"
+_TRACES = logging.Formatter()
 
 
 class HooksRedacted(logging.Filter):
@@ -17,6 +18,8 @@ class HooksRedacted(logging.Filter):
         message = record.getMessage()
         if HOOK.search(message):
             record.msg, record.args = HOOK.sub(REDACTED, message), ()
+        if record.exc_info and HOOK.search(trace := _TRACES.formatException(record.exc_info)):
+            record.exc_text = HOOK.sub(REDACTED, trace)  # formatters take it as it is
         if "/hooks/" in getattr(getattr(record, "request", None), "path", ""):
             record.__dict__.pop("request")
         return True

@@ -389,6 +389,15 @@ def test_no_log_line_holds_the_address(harbor: Vendor, logged: list[str]) -> Non
     assert str(harbor.made.webhook.public_id) not in said
 
 
+def test_no_traceback_holds_the_address(harbor: Vendor, logged: list[str]) -> None:
+    try:
+        raise RuntimeError(f"You called {harbor.url} by POST.")
+    except RuntimeError:
+        logging.getLogger("any").exception("a request failed")
+    assert "RuntimeError: You called /hooks/… by POST." in logged[-1]
+    assert harbor.made.secret not in logged[-1]
+
+
 @pytest.mark.parametrize("name", ["django.request", "django.server"])
 def test_djangos_own_handlers_see_no_address_either(name: str) -> None:
     assert any(isinstance(row, HooksRedacted) for row in logging.getLogger(name).filters)
