@@ -78,6 +78,12 @@ class RestClient:
         """The JSON document at `url`, with the answer it came in."""
         return self._json("GET", url, what, headers or {}, None, anonymous=anonymous)
 
+    def get_text(self, url: httpx.URL, what: str, *, anonymous: bool = False) -> str:
+        """The text at `url`, for entry pages that answer with a plain word."""
+        limit = BodyLimit(self._limits.listing_bytes, self._limits.document_deadline_s)
+        raw, _ = self._exchange.document(url, what, headers={}, limit=limit, refusal=self._refusal, anonymous=anonymous)
+        return raw.decode("utf-8", "replace")
+
     def post_form(
         self, url: httpx.URL, what: str, fields: Mapping[str, str], *, anonymous: bool = False
     ) -> tuple[Any, httpx.Response]:
