@@ -10,11 +10,12 @@ from pathlib import Path
 
 from tests.benchmarks.again import again_measure
 from tests.benchmarks.cold import cold_measure
+from tests.benchmarks.listing import listing_measure
 from tests.benchmarks.memory import memory_measure
 from tests.benchmarks.place import served
 from tests.benchmarks.samples import samples_write
 
-PARTS = ("cold", "again", "memory")
+PARTS = ("cold", "again", "memory", "listing")
 
 
 def main() -> None:
@@ -37,6 +38,8 @@ def main() -> None:
                     again_measure(place, registry, folder / "data")
     if "memory" in parts:
         memory_measure()
+    if "listing" in parts:
+        listing_measure()
 
 
 if __name__ == "__main__":

@@ -103,6 +103,8 @@ class Storage(HttpDouble):
         self.shelf, self.link_life_s = shelf, link_life_s
         self.pace_s = 0.0
         self.cut_after: int | None = None
+        self.troubled: set[str] | None = None
+        """The blobs that `pace_s` and `cut_after` are for; None: all."""
         self._signed: dict[str, float] = {}
         self._cut: set[str] = set()
 
@@ -122,6 +124,8 @@ class Storage(HttpDouble):
         blob = seen.route.rpartition("/")[2]
         if blob not in self.shelf.blobs:
             return Reply(404, b"<Error><Code>NoSuchKey</Code></Error>")
+        if self.troubled is not None and blob not in self.troubled:
+            return ranged(self.shelf.blobs[blob], seen)
         reply = ranged(self.shelf.blobs[blob], seen, pace_s=self.pace_s)
         if self.cut_after is not None and blob not in self._cut:
             self._cut.add(blob)

@@ -37,7 +37,7 @@ class Command(PortwardenCommand):
         except ScanRefused as error:
             raise CommandFailed(str(error), Exit.UNREADABLE) from error
         if not created:
-            self.stderr.write(f"Scan {scan.pk} is running already; this is that one.")
+            self.stderr.write(f"Scan {scan.pk} was asked for already; this is that one.")
         if not options["wait"]:
             self.stdout.write(f"Scan {scan.pk} of {registry.name} is queued.")
             return Exit.DONE
