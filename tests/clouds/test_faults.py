@@ -1,5 +1,6 @@
 """What goes wrong between us and each cloud registry: the right outcome, and nothing known before is lost."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.utils import timezone
@@ -7,7 +8,7 @@ from django.utils import timezone
 from scans.models import Finding, Image, Scan, ScanStatus, Tag
 from tests.clouds.conftest import Cloud
 from tests.clouds.test_scans import images
-from tests.doubles.http_double import Reply
+from tests.doubles.http_double import Reply, Seen
 from tests.doubles.shelf import EPOCH
 
 TOO_MANY = b'{"errors":[{"code":"TOOMANYREQUESTS","message":"too many requests"}]}'
@@ -128,3 +129,65 @@ def test_credentials_that_end_between_two_scans_deny_and_delete_nothing(cloud: C
     assert cloud.registry.state == "failing"
     assert known() == before
     assert Scan.objects.count() == 2
+
+
+def test_a_repository_denied_among_allowed_ones_leaves_the_others_alone(cloud: Cloud) -> None:
+    names = filled(cloud)
+    cloud.scan()
+    before = known()
+    for number, name in enumerate(names):
+        push(cloud, name, 10 + number)
+    denied = b'{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}'
+    cloud.script(r"app1.*/manifests/", Reply(403, denied), times=9)
+
+    scan = cloud.scan()
+
+    outcomes = cloud.outcomes(scan)
+    assert outcomes.pop(f"{names[1]}:1.0") == "denied"
+    assert set(outcomes.values()) == {"scanned"}
+    assert scan.status == ScanStatus.PARTIAL
+    assert known() == before
+
+
+def test_a_list_that_fails_at_its_third_page_deletes_nothing_and_says_so(cloud: Cloud) -> None:
+    names = filled(cloud, 7)
+    pages_of_two(cloud)
+    first = cloud.scan()
+    assert first.status == ScanStatus.DONE
+    before = known()
+    pattern, answer = third_page_fails(cloud)
+    cloud.script(pattern, answer, times=99, method="POST" if cloud.kind == "ecr" else "GET")
+
+    scan = cloud.scan()
+
+    assert not scan.listing_complete
+    assert "broke off" in scan.message
+    assert scan.status == ScanStatus.PARTIAL
+    assert known() == before
+    assert set(cloud.outcomes(scan)) == {f"{name}:1.0" for name in names}
+
+
+def pages_of_two(cloud: Cloud) -> None:
+    """Repositories come two at a time from now on."""
+    if cloud.kind == "ecr":
+        cloud.emulator.page_cap = 2
+    elif cloud.kind == "acr":
+        cloud.emulator.knobs.page_max = 2
+    elif cloud.kind == "jfrog":
+        cloud.emulator.catalog_page = 2
+    else:
+        cloud.emulator.page_max = 2
+
+
+def third_page_fails(cloud: Cloud) -> tuple[str, Callable[[Seen], Reply | None]]:
+    """The path that lists repositories, and an answer that fails from the third request on, for good."""
+    pattern = {"ecr": r"^/$", "acr": r"/_catalog", "jfrog": r"/_catalog", "docker_hub": r"/repositories\?"}[cloud.kind]
+    asked = [0]
+
+    def answer(seen: Seen) -> Reply | None:
+        if cloud.kind == "ecr" and not seen.headers.get("x-amz-target", "").endswith("DescribeRepositories"):
+            return None
+        asked[0] += 1
+        return Reply(500, b"{}") if asked[0] > 2 else None
+
+    return pattern, answer
