@@ -47,7 +47,7 @@ def draft_save(
     error: str | None = None,
 ) -> Draft:
     """Keeps a draft under `key` ("connect:oci", "registry:12") and drops the ones whose time is over."""
-    now = timezone.now()
+    now, listing = timezone.now(), _listing_of(session, key, config, secrets)
     draft = Draft(name, dict(config), Secrets(secrets), now + DRAFT_LIFETIME, error)
     kept = {other: row for other, row in session.get(DRAFTS_KEY, {}).items() if _alive(row, now)}
     kept[key] = {
@@ -56,6 +56,7 @@ def draft_save(
         "secrets": secrets_encrypt(draft.secrets).decode("ascii"),
         "expires_at": draft.expires_at.timestamp(),
         "error": error,
+        "listing": listing,
     }
     session[DRAFTS_KEY] = kept
     return draft
@@ -84,6 +85,28 @@ def draft_forget(session: SessionBase, key: str) -> None:
         session[DRAFTS_KEY] = drafts
 
 
+def draft_listing(session: SessionBase, key: str) -> dict[str, Any] | None:
+    """What was listed over a draft's connection: names and tags. None where nothing was asked yet."""
+    listing: dict[str, Any] | None = session.get(DRAFTS_KEY, {}).get(key, {}).get("listing")
+    return listing
+
+
+def draft_listing_keep(session: SessionBase, key: str, listing: Mapping[str, Any], draft: Draft) -> None:
+    """Keeps a listing for as long as its draft lives, and only while that still is the connection it was asked over.
+
+    Asking takes seconds. The drafts are read again from the store first, so that one that was finished, cancelled or
+    changed in another request meanwhile is not brought back.
+    """
+    stored = type(session)(session.session_key)
+    session[DRAFTS_KEY] = stored.get(DRAFTS_KEY, {})
+    now = draft_load(session, key)
+    if now is None or not _is_same(now, draft.config, draft.secrets):
+        return
+    drafts = dict(session[DRAFTS_KEY])
+    drafts[key] = {**drafts[key], "listing": dict(listing)}
+    session[DRAFTS_KEY] = drafts
+
+
 def check_allowed(session: SessionBase) -> bool:
     """Counts one connection test; False after CHECKS_MAX within CHECKS_PERIOD, so that a form is no port scanner."""
     now = timezone.now().timestamp()
@@ -91,6 +114,18 @@ def check_allowed(session: SessionBase) -> bool:
     allowed = len(recent) < CHECKS_MAX
     session[CHECKS_KEY] = [*recent, now] if allowed else recent
     return allowed
+
+
+def _listing_of(
+    session: SessionBase, key: str, config: Mapping[str, Any], secrets: Mapping[str, str]
+) -> dict[str, Any] | None:
+    """What is listed already for these very fields; another connection may see other repositories."""
+    before = draft_load(session, key)
+    return draft_listing(session, key) if before is not None and _is_same(before, config, secrets) else None
+
+
+def _is_same(draft: Draft, config: Mapping[str, Any], secrets: Mapping[str, str]) -> bool:
+    return dict(draft.config) == dict(config) and dict(draft.secrets) == dict(secrets)
 
 
 def _alive(row: Mapping[str, Any], now: datetime) -> bool:

@@ -1,7 +1,7 @@
 """The write side of integrations: connect, check, update, disable and delete registries; build their providers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -52,13 +52,21 @@ class Rotation:
 
 
 def provider_build(
-    kind: str, config: Mapping[str, Any], secrets: Mapping[str, str], documents: DocumentCache | None = None
+    kind: str,
+    config: Mapping[str, Any],
+    secrets: Mapping[str, str],
+    documents: DocumentCache | None = None,
+    *,
+    probes_max: int | None = None,
 ) -> Provider:
-    """The provider of a registry that may not be saved yet. Close it after use. Raises RegistryError on bad fields."""
+    """The provider of a registry that may not be saved yet. Close it after use. Raises RegistryError on bad fields.
+
+    `probes_max` bounds how many tags are asked one by one, for a person who waits for the answer.
+    """
     row = KINDS[RegistryKind(kind)]
     if row.provider is None:
         raise Unsupported(f"{row.label} cannot be connected yet.", code="kind_unavailable", permanent=True)
-    return row.provider(config, secrets, outside(documents))
+    return row.provider(config, secrets, replace(outside(documents), probes_max=probes_max))
 
 
 def registry_provider(registry: Registry, documents: DocumentCache | None = None) -> Provider:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from integrations import views, webhook_views
+from integrations import preview_views, views, webhook_views
 
 app_name = "integrations"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("integrations/<slug:kind>/", views.wizard_prerequisites, name="registry_connect"),
     path("integrations/<slug:kind>/connection/", views.wizard_connection, name="registry_connect_connection"),
     path("integrations/<slug:kind>/configuration/", views.wizard_configuration, name="registry_connect_configuration"),
+    path("integrations/<slug:kind>/preview/", preview_views.wizard_preview, name="registry_connect_preview"),
     path("integrations/<slug:kind>/cancel/", views.wizard_cancel, name="registry_connect_cancel"),
     path("registries/<int:pk>/edit/", views.registry_edit, name="registry_edit"),
     path("registries/<int:pk>/connection/", views.registry_credentials, name="registry_credentials"),

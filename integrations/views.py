@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -35,6 +36,8 @@ from integrations.forms import ConfigurationForm, ConnectionForm, RegistryEditFo
 from integrations.generated import generated_values
 from integrations.kinds import KINDS, Kind
 from integrations.models import Registry, RegistryAccess, RegistryKind
+from integrations.preview import Panel
+from integrations.previewing import panel_kept
 from integrations.services import (
     CONFIGURATION_FIELDS,
     CredentialsRequired,
@@ -62,7 +65,7 @@ def catalog(request: OrganizationRequest) -> HttpResponse:
 @administrators
 def wizard_prerequisites(request: OrganizationRequest, kind: str) -> HttpResponse:
     """Step 1 of the wizard: what to prepare."""
-    row = _kind(kind)
+    row = kind_or_404(kind)
     generated = {name: values[0] for name, values in generated_values(row, request.organization).items()}
     context = {"kind": row, "steps": wizard_steps(row, PREREQUISITES), "guide": row.guide(generated)}
     return _page(request, "integrations/registry_connect.html", context)
@@ -74,7 +77,7 @@ def wizard_prerequisites(request: OrganizationRequest, kind: str) -> HttpRespons
 @administrators
 def wizard_connection(request: OrganizationRequest, kind: str) -> HttpResponse:
     """Step 2: where the registry is and how to sign in; tests the connection."""
-    row = _kind(kind)
+    row = kind_or_404(kind)
     form = connection_form(request, row)
     if not form.is_valid():
         return _wizard_connection_page(request, row, form, None)
@@ -89,7 +92,7 @@ def wizard_connection(request: OrganizationRequest, kind: str) -> HttpResponse:
 @administrators
 def wizard_configuration(request: OrganizationRequest, kind: str) -> HttpResponse:
     """Step 3: when to scan and what; connects the registry, whose first scan starts by itself."""
-    row = _kind(kind)
+    row = kind_or_404(kind)
     draft = draft_load(request.session, draft_key(row))
     if draft is None or not draft.name:
         messages.warning(request, "Enter the connection first. What was entered earlier is kept for 30 minutes only.")
@@ -97,21 +100,14 @@ def wizard_configuration(request: OrganizationRequest, kind: str) -> HttpRespons
     form = ConfigurationForm(_posted(request), initial=ConfigurationForm.defaults())
     if form.is_valid():
         return _connect(request, row, draft, form)
-    context = {
-        "kind": row,
-        "draft": draft,
-        "form": form,
-        "steps": wizard_steps(row, CONFIGURATION),
-        "service_user": service_user_hint(request.organization),
-    }
-    return _page(request, "integrations/registry_configuration.html", context, status=_status(form))
+    return wizard_configuration_page(request, row, draft, form, panel_kept(request, row, draft, form))
 
 
 @require_POST
 @administrators
 def wizard_cancel(request: OrganizationRequest, kind: str) -> HttpResponse:
     """Leaves the wizard and forgets what was typed, the password first of all."""
-    draft_forget(request.session, draft_key(_kind(kind)))
+    draft_forget(request.session, draft_key(kind_or_404(kind)))
     return redirect("integrations:catalog")
 
 
@@ -124,8 +120,8 @@ def registry_edit(request: OrganizationRequest, pk: int) -> HttpResponse:
     form = RegistryEditForm(_posted(request), registry=registry, initial=initial)
     if form.is_valid() and _update(request, registry, form):
         return redirect("scans:registry_detail", pk)
-    context = {"registry": registry, "form": form, "tabs": _tabs(registry, "registry_edit")}
-    return _page(request, "integrations/registry_configuration.html", context, status=_status(form))
+    panel = Panel(reverse("scans:registry_preview", args=[pk]), loads=True)
+    return registry_edit_page(request, registry, form, panel)
 
 
 @sensitive_post_parameters()
@@ -135,7 +131,7 @@ def registry_edit(request: OrganizationRequest, pk: int) -> HttpResponse:
 def registry_credentials(request: OrganizationRequest, pk: int) -> HttpResponse:
     """Edit connection: fields and credentials; a blank password keeps the stored one where the address stays."""
     registry = _registry(request, pk)
-    row = _kind(registry.kind)
+    row = kind_or_404(registry.kind)
     if registry.access != RegistryAccess.PRIVATE:
         raise Http404("only private registries have a connection")
     form = connection_form(request, row, registry)
@@ -180,6 +176,36 @@ def registry_delete_confirm(request: OrganizationRequest, pk: int) -> HttpRespon
         return redirect("scans:registry_list")
     context = {"page": delete_page(registry)}
     return _page(request, "integrations/registry_delete.html", context, partial="confirm", nav="registries")
+
+
+def wizard_configuration_page(
+    request: OrganizationRequest, kind: Kind, draft: Draft, form: ConfigurationForm, preview: Panel
+) -> HttpResponse:
+    """The third step with a preview of what its settings select."""
+    context = {
+        "kind": kind,
+        "draft": draft,
+        "form": form,
+        "preview": preview,
+        "action": reverse("integrations:registry_connect_configuration", args=[kind.kind.value]),
+        "steps": wizard_steps(kind, CONFIGURATION),
+        "service_user": service_user_hint(request.organization),
+    }
+    return _page(request, "integrations/registry_configuration.html", context, status=_status(form))
+
+
+def registry_edit_page(
+    request: OrganizationRequest, registry: Registry, form: RegistryEditForm, preview: Panel
+) -> HttpResponse:
+    """Edit with a preview of what its settings select."""
+    context = {
+        "registry": registry,
+        "form": form,
+        "preview": preview,
+        "action": reverse("integrations:registry_edit", args=[registry.pk]),
+        "tabs": _tabs(registry, "registry_edit"),
+    }
+    return _page(request, "integrations/registry_configuration.html", context, status=_status(form))
 
 
 def _connect(request: OrganizationRequest, kind: Kind, draft: Draft, form: ConfigurationForm) -> HttpResponse:
@@ -282,7 +308,7 @@ def _tabs(registry: Registry, current: str) -> object:
     return edit_tabs(registry, current) if connectable else ()
 
 
-def _kind(value: str) -> Kind:
+def kind_or_404(value: str) -> Kind:
     """The kind of a URL; 404 for an unknown one and for one that cannot be connected yet."""
     if value not in RegistryKind.values or not KINDS[RegistryKind(value)].available:
         raise Http404("no such kind of registry")

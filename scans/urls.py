@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from scans.views import findings, images, overview, registries, scans
+from scans.views import findings, images, overview, preview, registries, scans
 
 app_name = "scans"
 urlpatterns: list[URLPattern] = [
@@ -11,6 +11,7 @@ urlpatterns: list[URLPattern] = [
     path("registries/scan/", registries.registries_scan, name="registries_scan"),
     path("registries/<int:pk>/", registries.registry_detail, name="registry_detail"),
     path("registries/<int:pk>/scan/", registries.registry_scan, name="registry_scan"),
+    path("registries/<int:pk>/preview/", preview.registry_preview, name="registry_preview"),
     path("scans/<int:pk>/", scans.scan_detail, name="scan_detail"),
     path("scans/<int:pk>/progress/", scans.scan_progress_part, name="scan_progress"),
     path("scans/<int:pk>/cancel/", scans.scan_cancel, name="scan_cancel"),

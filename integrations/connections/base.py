@@ -40,6 +40,8 @@ class Outside:
     docker_hub_registry_url: str = ""
     pull_reserve: float = 0.2
     platform: str = "linux/amd64"
+    probes_max: int | None = None
+    """How many tags of a repository are asked one by one where a registry keeps no dates; None: the provider's own."""
 
 
 ProviderBuilder = Callable[[Config, Secrets, Outside], Provider]

@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from integrations.models import RegistryKind
 from integrations.oci.auth import Credentials
-from integrations.providers.generic import GenericProvider
+from integrations.providers.generic import PROBES_MAX, GenericProvider
 from integrations.validation import registry_url_clean, repository_clean, username_clean
 
 from .base import Config, Errors, Field, Kind, Outside, Secrets
@@ -64,6 +64,7 @@ def _provider(config: Config, secrets: Secrets, outside: Outside) -> GenericProv
         egress=outside.egress,
         ca_file=outside.ca_file,
         documents=outside.documents,
+        probes_max=outside.probes_max or PROBES_MAX,
     )
 
 

@@ -23,6 +23,7 @@ ACCESS: dict[str, Role | None] = {
     "integrations:registry_connect": Role.ADMINISTRATOR,
     "integrations:registry_connect_connection": Role.ADMINISTRATOR,
     "integrations:registry_connect_configuration": Role.ADMINISTRATOR,
+    "integrations:registry_connect_preview": Role.ADMINISTRATOR,
     "integrations:registry_connect_cancel": Role.ADMINISTRATOR,
     "integrations:registry_edit": Role.ADMINISTRATOR,
     "integrations:registry_credentials": Role.ADMINISTRATOR,
@@ -39,6 +40,7 @@ ACCESS: dict[str, Role | None] = {
     "scans:registries_scan": Role.SCAN_MANAGER,
     "scans:registry_detail": Role.VIEWER,
     "scans:registry_scan": Role.SCAN_MANAGER,
+    "scans:registry_preview": Role.ADMINISTRATOR,
     "scans:scan_detail": Role.VIEWER,
     "scans:scan_progress": Role.VIEWER,
     "scans:scan_cancel": Role.SCAN_MANAGER,
@@ -58,6 +60,7 @@ POST_ONLY: set[str] = {
     "accounts:profile_sessions_end",
     "accounts:user_link",
     "accounts:user_activate",
+    "integrations:registry_connect_preview",
     "integrations:registry_connect_cancel",
     "integrations:registry_webhook_make",
     "integrations:webhook_receive",
@@ -65,6 +68,7 @@ POST_ONLY: set[str] = {
     "integrations:registry_enable",
     "scans:registries_scan",
     "scans:registry_scan",
+    "scans:registry_preview",
     "scans:scan_cancel",
 }
 """URL names that change something and answer 405 to GET."""
