@@ -16,6 +16,7 @@ from integrations.forms import ConnectionForm, Kept
 from integrations.generated import generated_values
 from integrations.kinds import Kind, registry_origin
 from integrations.models import Registry
+from integrations.presets import Preset, preset_initial
 from integrations.providers.base import NO_OFFERS, Offers
 from integrations.services import connection_check
 
@@ -36,7 +37,9 @@ def draft_key(kind: Kind, registry: Registry | None = None) -> str:
     return f"registry:{registry.pk}" if registry else f"connect:{kind.kind.value}"
 
 
-def connection_form(request: OrganizationRequest, kind: Kind, registry: Registry | None = None) -> ConnectionForm:
+def connection_form(
+    request: OrganizationRequest, kind: Kind, registry: Registry | None = None, preset: Preset | None = None
+) -> ConnectionForm:
     """The form, filled from the draft or else from the registry, and bound to what was posted if anything was."""
     draft = draft_load(request.session, draft_key(kind, registry))
     initial: dict[str, Any] = dict(registry.config) if registry else {}
@@ -49,7 +52,7 @@ def connection_form(request: OrganizationRequest, kind: Kind, registry: Registry
         registry=registry,
         kept=_kept(kind, draft, registry),
         generated=generated_values(kind, request.organization, registry),
-        initial=initial,
+        initial=preset_initial(kind, preset, initial),
     )
 
 

@@ -11,6 +11,7 @@ from accounts.services import service_user_problem
 from integrations.fields import SealedSecrets
 from integrations.kinds import KINDS, Kind
 from integrations.models import Registry, RegistryAccess
+from integrations.presets import Preset, preset_query, presets_of
 from integrations.providers.base import CheckResult
 
 WIZARD_STEPS = ("Prerequisites", "Connection", "Configuration")
@@ -108,14 +109,21 @@ def service_user_hint(organization: Organization) -> ServiceUserHint:
     return ServiceUserHint(user.name, service_user_problem(user)) if user else ServiceUserHint("", "")
 
 
-def wizard_steps(kind: Kind, current: int) -> tuple[Step, ...]:
-    """The stepper with step number `current` (from 0) marked; the ones before it can be gone back to."""
+def wizard_steps(kind: Kind, current: int, query: str = "") -> tuple[Step, ...]:
+    """The stepper with step number `current` (from 0) marked; the ones before it can be gone back to, with `query`."""
     names = ("registry_connect", "registry_connect_connection", "registry_connect_configuration")
     states = ["done"] * current + ["current"] + ["todo"] * len(names)
     return tuple(
-        Step(label, state, reverse(f"integrations:{name}", args=[kind.kind.value]))
+        Step(label, state, reverse(f"integrations:{name}", args=[kind.kind.value]) + query)
         for label, state, name in zip(WIZARD_STEPS, states, names, strict=False)
     )
+
+
+def preset_tabs(kind: Kind, current: Preset | None, url: str) -> tuple[Tab, ...]:
+    """The products of a kind to choose from, at the wizard's page `url`; the last is for any other one."""
+    presets = presets_of(kind)
+    rows = tuple(Tab(preset.label, url + preset_query(preset), preset is current) for preset in presets)
+    return (*rows, Tab("Other", url, current is None)) if presets else ()
 
 
 def edit_tabs(registry: Registry, current: str) -> tuple[Tab, ...]:

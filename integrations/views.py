@@ -27,6 +27,7 @@ from integrations.dashboards import (
     catalog_page,
     delete_page,
     edit_tabs,
+    preset_tabs,
     service_user_hint,
     stored_credentials,
     wizard_steps,
@@ -36,6 +37,7 @@ from integrations.forms import ConfigurationForm, ConnectionForm, RegistryEditFo
 from integrations.generated import generated_values
 from integrations.kinds import KINDS, Kind
 from integrations.models import Registry, RegistryAccess, RegistryKind
+from integrations.presets import PARAMETER, Preset, preset_apply, preset_named, preset_query
 from integrations.preview import Panel
 from integrations.previewing import panel_kept
 from integrations.services import (
@@ -67,7 +69,15 @@ def wizard_prerequisites(request: OrganizationRequest, kind: str) -> HttpRespons
     """Step 1 of the wizard: what to prepare."""
     row = kind_or_404(kind)
     generated = {name: values[0] for name, values in generated_values(row, request.organization).items()}
-    context = {"kind": row, "steps": wizard_steps(row, PREREQUISITES), "guide": row.guide(generated)}
+    preset = _preset(request, row)
+    context = {
+        "kind": row,
+        "steps": wizard_steps(row, PREREQUISITES),
+        "guide": row.guide(generated),
+        "preset": preset,
+        "presets": preset_tabs(row, preset, request.path),
+        "query": preset_query(preset),
+    }
     return _page(request, "integrations/registry_connect.html", context)
 
 
@@ -78,12 +88,14 @@ def wizard_prerequisites(request: OrganizationRequest, kind: str) -> HttpRespons
 def wizard_connection(request: OrganizationRequest, kind: str) -> HttpResponse:
     """Step 2: where the registry is and how to sign in; tests the connection."""
     row = kind_or_404(kind)
-    form = connection_form(request, row)
+    preset = _preset(request, row)
+    row = preset_apply(row, preset)
+    form = connection_form(request, row, preset=preset)
     if not form.is_valid():
         return _wizard_connection_page(request, row, form, None)
     attempt = connection_attempt(request, form, draft_key(row), request.POST.get("action", TEST))
     if attempt.proceed:
-        return redirect("integrations:registry_connect_configuration", kind)
+        return redirect(reverse("integrations:registry_connect_configuration", args=[kind]) + preset_query(preset))
     return _wizard_connection_page(request, row, connection_form_again(request, row, attempt), attempt.trace)
 
 
@@ -96,7 +108,8 @@ def wizard_configuration(request: OrganizationRequest, kind: str) -> HttpRespons
     draft = draft_load(request.session, draft_key(row))
     if draft is None or not draft.name:
         messages.warning(request, "Enter the connection first. What was entered earlier is kept for 30 minutes only.")
-        return redirect("integrations:registry_connect_connection", kind)
+        query = preset_query(_preset(request, row))
+        return redirect(reverse("integrations:registry_connect_connection", args=[kind]) + query)
     form = ConfigurationForm(_posted(request), initial=ConfigurationForm.defaults())
     if form.is_valid():
         return _connect(request, row, draft, form)
@@ -182,13 +195,15 @@ def wizard_configuration_page(
     request: OrganizationRequest, kind: Kind, draft: Draft, form: ConfigurationForm, preview: Panel
 ) -> HttpResponse:
     """The third step with a preview of what its settings select."""
+    query = preset_query(_preset(request, kind))
     context = {
         "kind": kind,
         "draft": draft,
         "form": form,
         "preview": preview,
-        "action": reverse("integrations:registry_connect_configuration", args=[kind.kind.value]),
-        "steps": wizard_steps(kind, CONFIGURATION),
+        "action": reverse("integrations:registry_connect_configuration", args=[kind.kind.value]) + query,
+        "query": query,
+        "steps": wizard_steps(kind, CONFIGURATION, query),
         "service_user": service_user_hint(request.organization),
     }
     return _page(request, "integrations/registry_configuration.html", context, status=_status(form))
@@ -264,7 +279,16 @@ def _update(request: OrganizationRequest, registry: Registry, form: RegistryEdit
 def _wizard_connection_page(
     request: OrganizationRequest, kind: Kind, form: ConnectionForm, trace: Trace | None
 ) -> HttpResponse:
-    context = {"kind": kind, "form": form, "trace": trace, "steps": wizard_steps(kind, CONNECTION)}
+    preset = _preset(request, kind)
+    query = preset_query(preset)
+    context = {
+        "kind": kind,
+        "form": form,
+        "trace": trace,
+        "steps": wizard_steps(kind, CONNECTION, query),
+        "preset": preset,
+        "presets": preset_tabs(kind, preset, request.path),
+    }
     return _page(request, "integrations/registry_connection.html", context, partial="connection", status=_status(form))
 
 
@@ -293,6 +317,11 @@ def _page(
 ) -> HttpResponse:
     active = nav or ("registries" if "registry" in context else "integrations")
     return render_page(request, template, {"nav_active": active, **context}, partial=partial, status=status)
+
+
+def _preset(request: OrganizationRequest, kind: Kind) -> Preset | None:
+    """The product that the address names; it goes along from step to step."""
+    return preset_named(kind, request.GET.get(PARAMETER, ""))
 
 
 def _posted(request: OrganizationRequest) -> QueryDict | None:
