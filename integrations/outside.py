@@ -16,7 +16,7 @@ def egress_policy() -> EgressPolicy:
 
     Addresses that the operator gave for a vendor's service need no second entry: they are named, with their scheme.
     """
-    named = [urlsplit(url if "//" in url else f"https://{url}") for url in _operator_urls()]
+    named = [urlsplit(_with_scheme(url)) for url in _operator_urls()]
     return EgressPolicy(
         allow=(*settings.EGRESS_ALLOW, *(_host_port(url) for url in named)),
         plain_http_hosts=(*settings.PLAIN_HTTP_HOSTS, *(_host_port(url) for url in named if url.scheme == "http")),
@@ -30,10 +30,25 @@ def _operator_urls() -> list[str]:
     return [url for url in (*urls, *(url for url in hub if url.rstrip("/") not in _HUB_URLS)) if url]
 
 
+def _with_scheme(url: str) -> str:
+    return url if "//" in url else f"https://{url}"
+
+
 def _host_port(url: SplitResult) -> str:
     """host:port, the scheme's own port where none is written, an IPv6 address in brackets."""
     host = f"[{url.hostname}]" if ":" in (url.hostname or "") else url.hostname or ""
     return f"{host}:{url.port or (80 if url.scheme == 'http' else 443)}"
+
+
+def aws_is_elsewhere() -> bool:
+    """Whether the operator has AWS's interfaces spoken to at another address, whose keys may look otherwise."""
+    return bool(settings.AWS_ENDPOINT_URL_ECR or settings.AWS_ENDPOINT_URL_STS)
+
+
+def entra_is_elsewhere() -> bool:
+    """Whether the operator names another authority than Microsoft's clouds, whose ids may look otherwise."""
+    host = urlsplit(_with_scheme(settings.AZURE_AUTHORITY_HOST)).hostname or ""
+    return bool(host) and not host.endswith((".microsoftonline.com", ".microsoftonline.us", ".chinacloudapi.cn"))
 
 
 def outside(documents: DocumentCache | None = None) -> Outside:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ValidationError
 
 from integrations.models import RegistryKind
+from integrations.outside import entra_is_elsewhere
 from integrations.providers.acr import AcrProvider
 from integrations.providers.azure_entra import CLOUDS, Identity, OwnIdentity, ServicePrincipal, looks_like_guid
 from integrations.validation import SHOWN_MAX, host_is_named, registry_url_clean, repository_clean
@@ -14,6 +15,7 @@ from .base import Config, Errors, Field, Kind, Outside, Secrets
 
 # A name, and the hash that a registry with a domain name label carries behind it.
 _LOGIN_SERVER = re.compile(r"[a-z0-9]{5,50}(?:-[a-z0-9]{1,32})?\.azurecr\.(?:io|cn|us)")
+_FOREIGN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _DOMAIN = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}")
 
 
@@ -40,8 +42,9 @@ def login_server_clean(text: str) -> str:
 
 
 def tenant_clean(text: str) -> str:
-    tenant = text.strip().lower()
-    if not looks_like_guid(tenant) and not _DOMAIN.fullmatch(tenant):
+    tenant = text.strip()
+    tenant = tenant if _is_foreign_id(tenant) else tenant.lower()
+    if not looks_like_guid(tenant) and not _DOMAIN.fullmatch(tenant) and not _is_foreign_id(tenant):
         raise ValidationError(
             "This is neither a tenant ID, 36 characters such as 00000000-1111-2222-3333-444444444444, nor a domain "
             "such as contoso.onmicrosoft.com."
@@ -49,8 +52,16 @@ def tenant_clean(text: str) -> str:
     return tenant
 
 
+def _is_foreign_id(text: str) -> bool:
+    """An authority that is not Microsoft's may name tenants and clients as it likes."""
+    return entra_is_elsewhere() and bool(_FOREIGN_ID.fullmatch(text))
+
+
 def client_id_clean(text: str) -> str:
-    client_id = text.strip().lower()
+    client_id = text.strip()
+    if _is_foreign_id(client_id):
+        return client_id
+    client_id = client_id.lower()
     if not looks_like_guid(client_id):
         raise ValidationError(
             "This is no client ID. Enter the application's ID, 36 characters such as "

@@ -5,6 +5,7 @@ import re
 from django.core.exceptions import ValidationError
 
 from integrations.models import RegistryKind
+from integrations.outside import aws_is_elsewhere
 from integrations.providers.aws_access import AwsKey, AwsRole
 from integrations.providers.aws_regions import nearest_region, partition_of, regions, registry_host
 from integrations.providers.ecr import EcrProvider
@@ -19,6 +20,7 @@ _ROLE = re.compile(
 )
 _EXTERNAL_ID = re.compile(r"[\w+=,.@:/-]{2,1224}", re.ASCII)
 _KEY = re.compile(r"AKIA[A-Z0-9]{12,124}")
+_FOREIGN_KEY = re.compile(r"\w{1,128}", re.ASCII)
 
 
 def account_clean(text: str) -> str:
@@ -62,7 +64,7 @@ def key_clean(text: str) -> str:
             "This is the key of a temporary session (ASIA…), which ends within hours. Enter an access key of a user "
             "(AKIA…)."
         )
-    if not _KEY.fullmatch(text):
+    if not (_FOREIGN_KEY if aws_is_elsewhere() else _KEY).fullmatch(text):
         raise ValidationError(
             "An access key id begins with AKIA and has capital letters and digits only, usually 20 characters. The "
             "secret belongs in its own field."

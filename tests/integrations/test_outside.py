@@ -4,7 +4,10 @@ from typing import Any
 
 import httpx
 import pytest
+from django.core.exceptions import ValidationError
 
+from integrations.connections.acr import client_id_clean, tenant_clean
+from integrations.connections.ecr import key_clean
 from integrations.oci.errors import PolicyViolation
 from integrations.outside import egress_policy
 
@@ -36,3 +39,25 @@ def test_the_vendors_own_addresses_open_no_private_one(settings: Any) -> None:
 
     assert refused("10.0.0.7", "hub.docker.com", 443)
     assert refused("10.0.0.7", "registry-1.docker.io", 443)
+
+
+def test_ids_of_another_authority_may_look_otherwise(settings: Any) -> None:
+    settings.AZURE_AUTHORITY_HOST = "https://login.microsoftonline.us"
+    with pytest.raises(ValidationError):
+        client_id_clean("portwarden-client")
+
+    settings.AZURE_AUTHORITY_HOST = "https://127.0.0.1:8443"
+
+    assert client_id_clean("Portwarden-client") == "Portwarden-client"
+    assert tenant_clean("tenant-1") == "tenant-1"
+    with pytest.raises(ValidationError):
+        client_id_clean("no client")
+
+
+def test_keys_of_another_aws_may_look_otherwise(settings: Any) -> None:
+    with pytest.raises(ValidationError):
+        key_clean("testing")
+
+    settings.AWS_ENDPOINT_URL_ECR = "http://127.0.0.1:4566"
+
+    assert key_clean("testing") == "testing"
