@@ -26,7 +26,8 @@ class Words:
 @dataclass(frozen=True, slots=True)
 class Preset:
     """One product. `url` is its address where there is only one; `steps` are what to prepare; `permission` is the least
-    permission and `code` a command that tries it, which asks for the password."""
+    permission and `code` a command that tries it, which asks for the password. `reach` are the hosts of its service,
+    with what they are for; `service_only` products are never run by oneself."""
 
     name: str
     label: str
@@ -35,6 +36,8 @@ class Preset:
     code: str
     code_label: str
     url: str = ""
+    reach: tuple[tuple[str, str], ...] = ()
+    service_only: bool = False
     words: Mapping[str, Words] = field(default_factory=dict)
 
 
@@ -76,6 +79,8 @@ GHCR = Preset(
     code="curl -u 'USER' 'https://ghcr.io/token?service=ghcr.io&scope=repository:OWNER/IMAGE:pull'",
     code_label="Try it: this prints a token where the image may be read",
     url="https://ghcr.io",
+    reach=(("ghcr.io", "the registry and its tokens"), ("pkg-containers.githubusercontent.com", "layers")),
+    service_only=True,
     words={
         "username": Words("The GitHub user that the token belongs to.", "machine-user"),
         "password": Words(
@@ -102,6 +107,11 @@ GITLAB = Preset(
     code="curl -u 'USER' 'https://gitlab.com/jwt/auth?service=container_registry&scope=repository:GROUP/PROJECT:pull'",
     code_label="Try it: this prints a token where the project may be read",
     url="https://registry.gitlab.com",
+    reach=(
+        ("registry.gitlab.com", "the registry"),
+        ("gitlab.com", "its tokens"),
+        ("storage.googleapis.com, cdn.registry.gitlab-static.net", "layers"),
+    ),
     words={
         "url": Words(
             "The container registry's own address; self-managed: as shown under Deploy → Container registry.",
@@ -128,6 +138,7 @@ QUAY = Preset(
     code="curl -u 'NAMESPACE+ROBOT' 'https://quay.io/v2/auth?service=quay.io&scope=repository:NAMESPACE/REPOSITORY:pull'",
     code_label="Try it: this prints a token",
     url="https://quay.io",
+    reach=(("quay.io", "the registry and its tokens"), ("*.quay.io", "layers, from cdn01.quay.io and its like")),
     words={
         "url": Words("https://quay.io, or the address of your own Quay.", "https://quay.io"),
         "username": Words("The robot's whole name.", "namespace+portwarden"),

@@ -128,7 +128,7 @@ def tags_preview(settings: PullSettings, repository: str, known: Known, *, now: 
         return TagsPreview(repository, (), 0, 0, 0, (), (), known.problem)
     selected = tags_select(settings, known.listed, now=now, in_window_before=known.kept)
     wanted = [one for one in selected if one.verdict is Verdict.WANTED and one.info.name not in known.settled]
-    rows = tuple(_row(one, known.settled.get(one.info.name, "")) for one in selected[:TAGS_SHOWN])
+    rows = tuple(_row(one, known) for one in selected[:TAGS_SHOWN])
     return TagsPreview(
         repository=repository,
         rows=rows,
@@ -150,9 +150,10 @@ def repository_chosen(posted: str, choices: Sequence[str], known: Sequence[str])
     return next((name for name in choices if name in known), "")
 
 
-def _row(one: Selected, settled: str) -> TagRow:
-    info = one.info
-    verdict, reason = one.verdict, one.reason
+def _row(one: Selected, known: Known) -> TagRow:
+    """`reason` without the list's note, which the panel says once below."""
+    info, settled = one.info, known.settled.get(one.info.name, "")
+    verdict, reason = one.verdict, one.reason.removesuffix(known.listed.note).strip()
     if settled and verdict is Verdict.WANTED:
         verdict, reason = Verdict.UNSUPPORTED, settled
     state, label = PILLS[verdict]
@@ -213,7 +214,7 @@ class Panel:
         """The panel in one sentence, for those who hear it."""
         if self.repositories is None:
             return self.refused or self.problem or self.note
-        said = f"{self.repositories.wanted:,} of {self.repositories.seen:,} repositories are selected."
+        said = f"Repositories selected: {self.repositories.wanted:,} of {self.repositories.seen:,}."
         if self.tags is None or self.tags.problem:
             return said
-        return f"{said} {self.tags.wanted:,} tags of {self.tags.repository} will be scanned."
+        return f"{said} Tags of {self.tags.repository} to be scanned: {self.tags.wanted:,}."

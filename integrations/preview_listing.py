@@ -80,8 +80,10 @@ def tags_ask(kind: str, draft: Draft, repository: str) -> Known:
 
 def _newest(provider: Provider, repository: str) -> Known:
     listed = provider.newest_tags(repository, IMAGES_ASKED)
-    kept = listed.tags[:TAGS_MAX]
-    return Known(replace(listed, tags=kept), cut=len(listed.tags) - len(kept))
+    kept, note = listed.tags[:TAGS_MAX], listed.note
+    if not listed.complete and len(listed.tags) > PROBES_MAX:
+        note = f"{note} A scan asks more of them than this preview."
+    return Known(replace(listed, tags=kept, note=note), cut=len(listed.tags) - len(kept))
 
 
 def listing_pack(listing: Listing) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def test_the_preview_follows_what_is_typed_and_asks_the_registry_once(
     expect(preview).to_contain_text("Left out by the pattern */cache of the pull settings.")
     expect(preview).to_contain_text("4 tags will be scanned: 3 distinct images")
     expect(page.locator("#preview-said")).to_have_text(
-        "2 of 7 repositories are selected. 4 tags of payments/api will be scanned."
+        "Repositories selected: 2 of 7. Tags of payments/api to be scanned: 4."
     )
     expect(page.get_by_label("Newest tags of each repository")).to_be_focused()
     assert len(harbor.requests) == asked

@@ -88,6 +88,9 @@ def test_the_prerequisites_name_the_product_and_its_least_permission(olga: Clien
     assert "Which account, by product" in general
     assert "What to prepare in GitHub (GHCR)" in page
     assert "read:packages" in page
+    assert "pkg-containers.githubusercontent.com" in page
+    assert "EGRESS_ALLOW" in general
+    assert "EGRESS_ALLOW" not in page
     assert f'href="{CONNECTION}?preset=ghcr">Continue' in page
     assert f'<a href="{PREREQUISITES}?preset=ghcr" aria-current="page">GitHub (GHCR)</a>' in page
 

@@ -125,6 +125,16 @@ def test_what_the_preview_cannot_know_is_said() -> None:
     assert any("has a date" in note for note in notes)
 
 
+def test_the_lists_note_is_said_once_and_not_with_each_tag() -> None:
+    unasked = TagInfo("0.1", None, None, "position", 1)
+    part = Known(TagList((tag("1.0", 1), unasked), complete=False, note="Only 1 tag was asked.", all_names=True))
+
+    shown = tags_preview(PullSettings(max_tags=1), "team/app", part, now=NOW)
+
+    assert shown.rows[1].reason == "Its name sorts low, so it was not asked for its date."
+    assert shown.notes == ("Only 1 tag was asked.",)
+
+
 def test_a_kept_listing_decides_as_the_listing_did() -> None:
     listed = known(tag("latest", 1), tag("1.0", 1), tag("0.9", None, date_source=""), tag("c", 2, kind="helm chart"))
     settings = PullSettings(max_tags=1)

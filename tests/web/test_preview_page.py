@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from django.contrib.sessions.models import Session
+from django.db import connection
 from django.http import HttpResponse
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from integrations.drafts import CHECKS_MAX, DRAFTS_KEY
@@ -86,7 +88,7 @@ def test_the_wizard_shows_what_the_settings_select_and_why_not_the_rest(olga: Cl
         "1.0": "Out of window",
     }
     assert "Left out by the pattern *-rc* of the pull settings." in page
-    assert "2 of 3 repositories are selected. 3 tags of team/app will be scanned." in page
+    assert "Repositories selected: 2 of 3. Tags of team/app to be scanned: 3." in page
     assert "<html" not in page
 
 
@@ -289,6 +291,21 @@ def test_edit_of_a_registry_that_was_never_listed(cast: Cast, olga: Client) -> N
     registry = factories.registry(cast.organization)
     page = panel(olga, reverse("scans:registry_preview", args=[registry.pk]))
     assert "No scan has listed this registry yet." in page
+
+
+def test_edit_asks_the_database_as_much_for_twice_the_tags(cast: Cast, olga: Client, edit_url: str) -> None:
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as asked:
+            panel(olga, edit_url, preview_repository="team/app")
+        return len(asked)
+
+    queries()
+    before = queries()
+    for number in range(10, 20):
+        factories.image(Registry.objects.get(), tag=f"0.{number}", number=number)
+        Repository.objects.create(registry=Registry.objects.get(), name=f"more/{number}")
+
+    assert queries() == before <= 12
 
 
 def test_edit_shows_nobody_elses_registry(cast: Cast, olga: Client) -> None:
