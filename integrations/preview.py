@@ -128,15 +128,16 @@ def tags_preview(settings: PullSettings, repository: str, known: Known, *, now: 
         return TagsPreview(repository, (), 0, 0, 0, (), (), known.problem)
     selected = tags_select(settings, known.listed, now=now, in_window_before=known.kept)
     wanted = [one for one in selected if one.verdict is Verdict.WANTED and one.info.name not in known.settled]
+    images = len({one.info.digest or f"tag {one.info.name}" for one in wanted})
     rows = tuple(_row(one, known) for one in selected[:TAGS_SHOWN])
     return TagsPreview(
         repository=repository,
         rows=rows,
         not_shown=len(selected) - len(rows),
         wanted=len(wanted),
-        images=len({one.info.digest or f"tag {one.info.name}" for one in wanted}),
+        images=images,
         tallies=_tallies(selected, known),
-        notes=_notes(settings, known, selected),
+        notes=_notes(settings, known, selected, images),
     )
 
 
@@ -174,13 +175,15 @@ def _tallies(selected: Sequence[Selected], known: Known) -> tuple[Tally, ...]:
     )
 
 
-def _notes(settings: PullSettings, known: Known, selected: Sequence[Selected]) -> tuple[str, ...]:
+def _notes(settings: PullSettings, known: Known, selected: Sequence[Selected], images: int) -> tuple[str, ...]:
     """How the order came about, and what the preview cannot know."""
     listed = known.listed
     notes = [listed.note] if listed.note else []
     if known.cut or (not listed.all_names and selected):
         total = f" of {listed.total:,}" if listed.total and listed.total > len(selected) else ""
         notes.append(f"Only the newest {len(selected):,}{total} tags are in this preview.")
+        if images < settings.max_tags:
+            notes.append(f"A scan reads on until {settings.max_tags:,} images match, or to the end of the list.")
     if settings.max_image_mb is not None and not any(one.info.size_bytes is not None for one in selected):
         notes.append("This list has no sizes: images that are too large are found when they are scanned.")
     if settings.max_age_days is not None and not any(one.info.pushed_at is not None for one in selected):

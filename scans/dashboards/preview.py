@@ -48,7 +48,8 @@ def registry_preview(registry: Registry, form: RegistryEditForm, posted: str) ->
 
 def _unknown(registry: Registry, shown: RepositoriesPreview) -> str:
     """What the stored rows cannot know: repositories that were left out whenever a scan passed by."""
-    last = Scan.objects.filter(registry=registry, repositories_seen__gt=0).order_by("-pk").first()
+    whole = Scan.objects.filter(registry=registry, target_repository="", repositories_seen__gt=0)
+    last = whole.order_by("-pk").first()
     if not shown.seen:
         return "No scan has listed this registry yet. The preview begins with the first one."
     if last is None or last.repositories_seen <= shown.seen or shown.more:

@@ -4,7 +4,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
 
+from integrations.drafts import Draft, draft_forget, draft_listing, draft_listing_keep, draft_load, draft_save
 from integrations.preview import Known, repositories_preview, repository_chosen, tags_preview
 from integrations.preview_listing import (
     REPOSITORIES_WITH_TAGS_MAX,
@@ -15,6 +17,7 @@ from integrations.preview_listing import (
 )
 from integrations.providers.base import TagInfo, TagList
 from integrations.selection import PullSettings
+from scans.listing import tags_plan
 
 NOW = datetime(2026, 3, 31, 12, tzinfo=UTC)
 NAMES = ("team/app", "team/cache", "lab/probe", "team/worker")
@@ -125,6 +128,28 @@ def test_what_the_preview_cannot_know_is_said() -> None:
     assert any("has a date" in note for note in notes)
 
 
+def test_where_a_scan_would_read_on_the_preview_says_so() -> None:
+    part = Known(TagList((tag("1.0", 1), tag("1.0-rc1", 2)), complete=True, note="", total=500))
+
+    enough = tags_preview(PullSettings(max_tags=2), "team/app", part, now=NOW).notes
+    short = tags_preview(PullSettings(max_tags=2, exclude_tags=("*-rc*",)), "team/app", part, now=NOW).notes
+
+    assert enough == ("Only the newest 2 of 500 tags are in this preview.",)
+    assert short[1:] == ("A scan reads on until 2 images match, or to the end of the list.",)
+
+
+def test_a_scan_plans_what_the_preview_promised() -> None:
+    settings = PullSettings(max_tags=2, exclude_tags=("*-rc*",), max_image_mb=100)
+    both = known(
+        tag("latest", 1), tag("2.0", 1), tag("2.0-rc1", 2), tag("1.9", 3, size_bytes=200_000_000), tag("1.8", 4)
+    )
+
+    promised = [(row.name, row.state) for row in tags_preview(settings, "team/app", both, now=NOW).rows]
+    planned = [(plan.info.name, plan.outcome.value) for plan in tags_plan(settings, both.listed)]
+
+    assert promised == [(name, "ok" if outcome == "pending" else outcome) for name, outcome in planned]
+
+
 def test_the_lists_note_is_said_once_and_not_with_each_tag() -> None:
     unasked = TagInfo("0.1", None, None, "position", 1)
     part = Known(TagList((tag("1.0", 1), unasked), complete=False, note="Only 1 tag was asked.", all_names=True))
@@ -157,3 +182,32 @@ def test_only_the_last_few_repositories_keep_their_tags_and_the_session_stays_sm
     assert list(listing.tags) == [f"team/service-{number:04}" for number in range(2, REPOSITORIES_WITH_TAGS_MAX + 2)]
     assert len(json.dumps(listing_pack(listing))) < 200_000
     assert "sha256" not in json.dumps(listing_pack(listing))
+
+
+def drafted(session: SessionStore, password: str = "planted") -> Draft:
+    config = {"url": "https://harbour.example"}
+    draft = draft_save(session, "connect:oci", name="harbour", config=config, secrets={"password": password})
+    session.save()
+    return draft
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("meanwhile", ["cancelled", "changed"])
+def test_what_came_of_a_draft_while_the_registry_was_asked_stays(meanwhile: str) -> None:
+    ours = SessionStore()
+    draft = drafted(ours)
+    slow = SessionStore(ours.session_key)
+    assert draft_load(slow, "connect:oci") is not None
+    if meanwhile == "cancelled":
+        draft_forget(ours, "connect:oci")
+        ours.save()
+    else:
+        drafted(ours, password="another")
+
+    draft_listing_keep(slow, "connect:oci", {"names": []}, draft)
+    slow.save()
+
+    now = SessionStore(ours.session_key)
+    assert draft_listing(now, "connect:oci") is None
+    left = draft_load(now, "connect:oci")
+    assert (dict(left.secrets) if left else None) == (None if meanwhile == "cancelled" else {"password": "another"})

@@ -19,6 +19,7 @@ from tests import factories
 from tests.conftest import Cast
 from tests.doubles import sample_images
 from tests.doubles.registry_process import RegistryProcess, docker_registry, push_image
+from tests.providers.acr_rig import filled, opened
 
 PASSWORD = "planted-s3cret"
 CONNECTION = "/integrations/oci/connection/"
@@ -233,6 +234,31 @@ def test_another_account_never_sees_what_the_first_was_shown(olga: Client, proce
     assert "of 3 repositories selected" in text(olga.get(CONFIGURATION))
     connect(olga, process, username="other", action="anyway")
     assert "repositories selected" not in text(olga.get(CONFIGURATION))
+
+
+def test_a_registry_that_sorts_is_asked_for_its_newest_only(olga: Client, tmp_path: Path, settings: Any) -> None:
+    shelf, newest = filled(130)
+    with opened(shelf, tmp_path) as azure:
+        environment = azure.environment()
+        settings.AZURE_AUTHORITY_HOST = environment["AZURE_AUTHORITY_HOST"]
+        settings.REGISTRY_CA_FILE = environment["SSL_CERT_FILE"]
+        settings.EGRESS_ALLOW = tuple(environment["EGRESS_ALLOW"].split(","))
+        settings.PLAIN_HTTP_HOSTS = tuple(environment["PLAIN_HTTP_HOSTS"].split(","))
+        entered = azure.connection()
+        fields = {"name": "azure", "action": "continue", **entered["config"], **entered["secrets"]}
+        olga.post("/integrations/acr/connection/", fields)
+        before = len(azure.requests)
+
+        response = olga.post("/integrations/acr/preview/", {**PULL, "max_tags": "10"}, headers=HTMX)
+        asked = azure.requests[before:]
+
+    page = text(response)
+    assert "<strong>10</strong> tags will be scanned: 10 distinct images" in page
+    assert {pill_of(page, tag) for tag in newest[:10]} == {"Will be scanned"}
+    assert {pill_of(page, tag) for tag in newest[10:40]} == {"Out of window"}
+    assert "Only the newest 100" in page
+    assert len([seen for seen in asked if "/_tags" in seen.path]) == 1
+    assert not [seen for seen in asked if "/manifests/" in seen.path]
 
 
 def test_a_preview_without_a_draft_says_what_to_do(olga: Client) -> None:
