@@ -184,9 +184,9 @@ def test_only_the_last_few_repositories_keep_their_tags_and_the_session_stays_sm
     assert "sha256" not in json.dumps(listing_pack(listing))
 
 
-def drafted(session: SessionStore, password: str = "planted") -> Draft:
+def drafted(session: SessionStore, typed: str = "planted") -> Draft:
     config = {"url": "https://harbour.example"}
-    draft = draft_save(session, "connect:oci", name="harbour", config=config, secrets={"password": password})
+    draft = draft_save(session, "connect:oci", name="harbour", config=config, secrets={"password": typed})
     session.save()
     return draft
 
@@ -202,7 +202,7 @@ def test_what_came_of_a_draft_while_the_registry_was_asked_stays(meanwhile: str)
         draft_forget(ours, "connect:oci")
         ours.save()
     else:
-        drafted(ours, password="another")
+        drafted(ours, typed="another")
 
     draft_listing_keep(slow, "connect:oci", {"names": []}, draft)
     slow.save()
