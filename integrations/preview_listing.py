@@ -20,10 +20,10 @@ from integrations.services import provider_build
 REPOSITORIES_MAX = 1000
 REPOSITORIES_WITH_TAGS_MAX = 5
 TAGS_MAX = 300
-IMAGES_ASKED = 50
+IMAGES_ASKED = 30
 """Distinct images asked for; registries that sort answer in pages of about a hundred tags."""
-PROBES_MAX = 50
-"""Tags asked one by one where a registry keeps no dates: a person waits for this."""
+PROBES_MAX = 30
+"""Tags asked one by one where a registry keeps no dates: a person waits, and some registries count these reads."""
 NAME_MAX = 255
 
 

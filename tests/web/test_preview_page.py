@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from integrations.drafts import CHECKS_MAX, DRAFTS_KEY
 from integrations.models import Registry
+from integrations.preview_listing import PROBES_MAX
 from scans.models import Repository, Tag
 from tests import factories
 from tests.conftest import Cast
@@ -119,6 +120,24 @@ def test_another_repository_and_asking_again_cost_what_they_must(olga: Client, p
     assert after
     assert not [line for line in after if "_catalog" in line or "team/app" in line]
     assert "of 4 repositories selected" in again
+
+
+@pytest.mark.registry
+def test_a_registry_without_dates_is_asked_for_few_tags_and_that_is_said(
+    olga: Client, process: RegistryProcess
+) -> None:
+    image = sample_images.image()
+    for number in range(PROBES_MAX + 5):
+        push_image(process, image, "team/many", f"v{number}")
+    connect(olga, process)
+    before = len(process.requests())
+
+    page = panel(olga, preview_repository="team/many")
+
+    heads = [seen for seen in process.requests()[before:] if seen.method == "HEAD"]
+    assert len(heads) == PROBES_MAX
+    assert f"Only the {PROBES_MAX} tags with the newest names were asked; 5 more follow by name." in page
+    assert "A scan asks more of them than this preview." in page
 
 
 @pytest.mark.registry
