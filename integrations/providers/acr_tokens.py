@@ -5,9 +5,6 @@ business. Tokens are kept in memory, renewed before they end, and never shown.
 Source: reference sections 3.3 and 3.4.
 """
 
-import base64
-import binascii
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +13,7 @@ from typing import Any
 
 import httpx
 
-from integrations.oci.auth import TOKEN_LIFE_DEFAULT_S, renewal_margin_s
+from integrations.oci.auth import renewal_margin_s
 from integrations.oci.errors import (
     AuthenticationFailed,
     ContentError,
@@ -29,9 +26,8 @@ from integrations.oci.reply import error_of
 
 from .azure_entra import Entra
 from .rest import RestClient
+from .token_claims import claims_read, life_s
 
-CLAIMS_MAX = 64 * 1024
-LIFE_MAX_S = 24 * 3600.0
 _KEPT_MAX = 5000
 _REFUSED = (400, 401, 403)
 Access = Mapping[tuple[str, str], frozenset[str]]
@@ -199,30 +195,6 @@ def scope_split(scope: str) -> tuple[str, str, str]:
     return kind, name, actions
 
 
-def claims_read(token: str) -> dict[str, Any]:
-    """The payload of a JSON Web Token, unverified; empty for anything else."""
-    parts = token.split(".")
-    if len(parts) != 3 or len(parts[1]) > CLAIMS_MAX:
-        return {}
-    try:
-        payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
-    except (ValueError, binascii.Error, RecursionError):
-        return {}
-    return payload if isinstance(payload, dict) else {}
-
-
-def life_s(claims: Mapping[str, Any], now: float) -> float:
-    """Seconds that a token lives from its issue on; 60 where it does not say, never more than a day.
-
-    Counted from `iat` where there is one, so that clocks that differ do not matter. `now` is a Unix time.
-    """
-    ends_at, issued_at = _time(claims, "exp"), _time(claims, "iat")
-    if ends_at is None:
-        return TOKEN_LIFE_DEFAULT_S
-    life = ends_at - (now if issued_at is None else issued_at)
-    return min(life, LIFE_MAX_S) if life > 0 else TOKEN_LIFE_DEFAULT_S
-
-
 def access_read(claims: Mapping[str, Any]) -> Access | None:
     """What a token is good for, from its claim `access`; None where it has none."""
     entries = claims.get("access")
@@ -234,11 +206,6 @@ def access_read(claims: Mapping[str, Any]) -> Access | None:
             key = (str(entry.get("type")), str(entry.get("name")))
             found[key] = found.get(key, frozenset()) | {str(action) for action in entry["actions"]}
     return found
-
-
-def _time(claims: Mapping[str, Any], name: str) -> float | None:
-    value = claims.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 _NOT_ACR = (

@@ -10,12 +10,14 @@ from pytest_django.fixtures import Settings
 
 from tests.doubles.acr import Acr
 from tests.doubles.artifactory import Artifactory
+from tests.doubles.docker_hub import DockerHub
 from tests.doubles.ecr import Ecr
 from tests.doubles.shelf import Shelf
 
 EMULATORS: dict[str, Callable[[Shelf, Path, int], Any]] = {
     "ecr": lambda shelf, folder, port: Ecr(shelf, port=port),
     "acr": lambda shelf, folder, port: Acr(shelf, folder, port=port),
+    "docker_hub": lambda shelf, folder, port: DockerHub(shelf, port=port),
     "jfrog": lambda shelf, folder, port: Artifactory(shelf, {"docker-local": "local"}, port=port),
 }
 KINDS = tuple(EMULATORS)

@@ -11,8 +11,9 @@ import pytest
 
 from integrations.oci.errors import AuthenticationFailed
 from integrations.providers.acr_auth import scope_of
-from integrations.providers.acr_tokens import CLAIMS_MAX, Token, access_read, claims_read, life_s
+from integrations.providers.acr_tokens import Token, access_read
 from integrations.providers.azure_entra import CLOUDS, PUBLIC, Cloud, Entra, ServicePrincipal
+from integrations.providers.token_claims import CLAIMS_MAX, claims_read, life_s
 from tests.doubles.acr import REGISTRY_SCOPE
 from tests.doubles.acr import Entra as EntraDouble
 from tests.providers.acr_rig import filled, opened, provider
