@@ -23,13 +23,13 @@ def url_clean(text: str) -> str:
     url = registry_url_clean(match["origin"] if match else text).lower()
     parts = urlsplit(url)
     host = parts.hostname or ""
+    if host == CLOUD[1:]:
+        raise ValidationError("The name of your platform is missing. Enter https://<name>.jfrog.io.")
     if not host.endswith(CLOUD) and not host_is_named(host, parts.port or {"https": 443, "http": 80}[parts.scheme]):
         raise ValidationError(
             f"{host[:SHOWN_MAX]} is not in JFrog's cloud. Enter https://<name>.jfrog.io; for a domain of your own, "
             "have the operator add it to EGRESS_ALLOW."
         )
-    if host == CLOUD[1:]:
-        raise ValidationError("The name of your platform is missing. Enter https://<name>.jfrog.io.")
     return url
 
 

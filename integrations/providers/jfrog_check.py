@@ -66,12 +66,15 @@ class JfrogCheck:
         self._keys: list[RepositoryKey] = []
         self._samples: dict[str, tuple[RepositoryKey, list[str]]] = {}
         self._count: int | None = None
+        self._offers: tuple[tuple[str, str], ...] = ()
 
     def run(self) -> CheckResult:
         ok = self._entered() and self._signed_in()
         if ok:
             ok = all([self._keys_found(), self._images_listed(), self._tags_read()])
-        return CheckResult(ok, self._identity, self._count, tuple(self._missing), self._trace.steps)
+        return CheckResult(
+            ok, self._identity, self._count, tuple(self._missing), self._trace.steps, {"repository_keys": self._offers}
+        )
 
     def _entered(self) -> bool:
         """Name, connection, TLS and Artifactory's ping, without the token."""
@@ -128,6 +131,8 @@ class JfrogCheck:
 
     def _keys_found(self) -> bool:
         listed = {key.key: key for key in self._platform.docker_keys()}
+        self._offers = tuple((key.key, f"{key.key} ({key.type})") for key in listed.values())
+        self._offers += tuple((name, f"{name} (not found)") for name in self._chosen if name not in listed)
         found = ", ".join(f"{key.key} ({key.type})" for key in list(listed.values())[:_NAMED_MAX])
         more = f" and {len(listed) - _NAMED_MAX} more" if len(listed) > _NAMED_MAX else ""
         if not self._chosen:
