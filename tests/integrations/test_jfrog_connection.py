@@ -47,7 +47,7 @@ def test_the_platform_is_found_in_what_people_copy(typed: str) -> None:
 @pytest.mark.parametrize(
     ("field", "typed", "words"),
     [
-        ("url", "https://registry.example.com", "not in JFrog's cloud"),
+        ("url", "https://registry.example.com", "is not in JFrog"),
         ("url", "https://jfrog.io", "name of your platform is missing"),
         ("url", f"{URL}/team/app", "Leave out the path"),
         ("url", "https://10.0.0.5", "EGRESS_ALLOW"),

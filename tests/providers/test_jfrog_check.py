@@ -182,9 +182,7 @@ def test_registry_tokens_that_end_are_renewed_without_asking_twice() -> None:
 
 def test_a_download_that_a_policy_blocks_is_said_to_be_blocked() -> None:
     platform = platform_of()
-    words = (
-        b'{"errors":[{"status":403,"message":"Artifact download request blocked by Xray download blocking policy"}]}'
-    )
+    words = b'{"errors":[{"status":403,"message":"Artifact blocked by an Xray download blocking policy"}]}'
     with platform.running(), provider(platform) as connected:
         platform.script(r"/manifests/", Reply(403, words), times=9)
 
