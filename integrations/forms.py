@@ -126,8 +126,10 @@ class ConnectionForm(forms.Form):
             del self.fields["name"]
         for field in kind.fields:
             self.fields[field.name] = _form_field(field)
+            self.fields[field.name].is_expected = field.is_expected or field.is_generated  # type: ignore[attr-defined]
             if offers.get(field.name):
                 self.fields[field.name].widget = forms.CheckboxSelectMultiple(choices=offers[field.name])
+                self.fields[field.name].help_text = "Tick what to read. Nothing ticked: all of it."
             if self.generated.get(field.name):
                 self._show_generated(field.name, self.generated[field.name])
         if any(kept.secrets for kept in self.kept):

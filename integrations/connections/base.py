@@ -66,6 +66,8 @@ class Field:
     clean: Callable[[str], str] | None = None
     choices: tuple[tuple[str, str], ...] = ()
     is_generated: bool = False
+    is_expected: bool = False
+    """Not required, since what is stored may stand for it, but not optional either: pages do not call it that."""
 
 
 def nothing_wrong(config: Config, secret_typed: bool, outside: Outside) -> Errors:

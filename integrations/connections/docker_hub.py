@@ -61,7 +61,7 @@ FIELDS = (
         "Of the personal access token. Leave it empty for an access token of the organization itself.",
         clean=user_clean,
     ),
-    Field("token", "Access token", "Stored encrypted. It cannot be read back.", secret=True),
+    Field("token", "Access token", "Stored encrypted. It cannot be read back.", secret=True, is_expected=True),
 )
 
 

@@ -58,7 +58,11 @@ FIELDS = (
         clean=username_clean,
     ),
     Field(
-        "token", "Token", "An access token or identity token. Stored encrypted; it cannot be read back.", secret=True
+        "token",
+        "Token",
+        "An access token or identity token. Stored encrypted; it cannot be read back.",
+        secret=True,
+        is_expected=True,
     ),
     Field(
         "repository_keys",

@@ -100,22 +100,17 @@ class HubCheck:
         if self._shows_public_only():
             missing = self._name(LIST_SCOPE)
             self._missing.append(missing)
-            self._trace.failed(
-                LIST,
-                PermissionDenied(
-                    f"Only public repositories of {self._namespace} are listed ({self._count}). Hub hides private ones "
-                    f"from a token that lacks {missing}: give it that, and the repositories, or save anyway if the "
-                    "namespace has none."
-                ),
-            )
+            seen = f"Only public repositories of {self._namespace} are listed ({self._count})"
+            if not self._rows:
+                seen = f"No repository of {self._namespace} can be seen"
+            remedy = f"Hub hides private ones from a token that lacks {missing}: give it that, and the repositories."
+            self._trace.failed(LIST, PermissionDenied(f"{seen}. {remedy} If the namespace has none, save anyway."))
             return
         word = "repository" if self._count == 1 else "repositories"
         self._trace.passed(LIST, f"{self._count} {word} of {self._namespace} can be seen, {private} of them private.")
 
     def _shows_public_only(self) -> bool:
-        """All that is listed is said to be public; an organization's token may also show nothing at all."""
-        if not self._rows:
-            return self._is_organization_token
+        """Nothing is listed that is not said to be public: what a missing right looks like, for it is no error."""
         return all(row.get("is_private") is False for row in self._rows)
 
     def _tags(self) -> tuple[str, str] | None:
@@ -163,6 +158,7 @@ class HubCheck:
         """A registry token with access to pull, and HEAD of a manifest, which counts as no pull."""
         if tagged is None:
             self._trace.skipped(PULL, "There is no image to try a pull with.")
+            self._trace.skipped(LIMIT, "The registry tells of it with an image.")
             return
         name, tag = tagged
         repository = f"{self._namespace}/{name}"

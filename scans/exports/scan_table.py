@@ -1,5 +1,6 @@
 """`scan_registry` for a person in a terminal: the scan in a few lines, then every tag that was not read and why."""
 
+from scans.dashboards.coverage import coverage_of
 from scans.exports.image_table import table
 from scans.models import Scan
 from scans.models.scans import CHOSEN_OUT, READ_OUTCOMES
@@ -15,9 +16,7 @@ def scan_table(scan: Scan) -> str:
         f"message   {scan.message}",
         f"tags      {scan.tags_total} ({counts or 'none'})",
         f"fetched   {scan.blobs_fetched} layers, {scan.bytes_fetched:,} bytes",
-        f"findings  {registry.critical_count} critical, {registry.high_count} high, {registry.medium_count} medium, "
-        f"{registry.low_count} low, {registry.unknown_count} unknown; {registry.fixable_count} fixable, "
-        f"in {registry.image_count} images",
+        f"findings  {_findings(scan)}",
     ]
     troubled = scan.outcomes.exclude(outcome__in=[*READ_OUTCOMES, *CHOSEN_OUT]) | scan.outcomes.filter(partial=True)
     rows = [
@@ -27,3 +26,15 @@ def scan_table(scan: Scan) -> str:
     if rows:
         lines += ["", *table(("REPOSITORY", "TAG", "OUTCOME", "REASON"), rows, widest=200)]
     return "\n".join(lines) + "\n"
+
+
+def _findings(scan: Scan) -> str:
+    """By severity; without advisories nothing was compared, which is not "none"."""
+    registry = scan.registry
+    if not coverage_of(organization=scan.organization, registry=registry).advisories_loaded:
+        return f"unknown: no advisories are loaded; {registry.image_count} images wait to be compared"
+    return (
+        f"{registry.critical_count} critical, {registry.high_count} high, {registry.medium_count} medium, "
+        f"{registry.low_count} low, {registry.unknown_count} unknown; {registry.fixable_count} fixable, "
+        f"in {registry.image_count} images"
+    )

@@ -90,11 +90,15 @@ def test_an_organizations_token_that_shows_nothing_lacks_the_list() -> None:
     assert result.missing_permissions == (LIST,)
 
 
-def test_a_new_namespace_without_repositories_is_connected_by_a_persons_token() -> None:
-    result = check(DockerHub(Shelf()))
+def test_a_personal_token_that_shows_nothing_is_no_success_either() -> None:
+    hub = hub_of(public=False)
+    hub.credentials[PAT].scopes = {"repo:public_read"}
 
-    assert result.ok
-    assert result.repositories == 0
+    result = check(hub)
+
+    assert result.missing_permissions == (PERSONAL,)
+    assert "No repository of acme can be seen" in failed(result)["List repositories"]
+    assert "save anyway" in failed(result)["List repositories"]
 
 
 @pytest.mark.parametrize("options", [{"token": "planted-wrong"}, {"username": "bot@example.com"}])
