@@ -187,6 +187,12 @@ class RegistryClient:
         self._sign_in(url)
         return BlobStream(self._exchange, url, descriptor).pieces()
 
+    def blob_head(self, repository: str, digest: str) -> None:
+        """Asks whether a blob could be fetched, without fetching it. Raises NotFound, PermissionDenied …"""
+        url = self._url(f"{repository_check(repository)}/blobs/{identifier_check(digest)}")
+        with self._exchange.send("HEAD", url, headers=_IDENTITY) as response:
+            self._check(response, f"the blob {digest}")
+
     def source(self, repository: str) -> ImageSource:
         """The repository as an ImageSource; closing it leaves this client open."""
         return RepositorySource(self, repository_check(repository))

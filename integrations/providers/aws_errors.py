@@ -106,6 +106,8 @@ def _answer(error: ClientError, action: str, what: str) -> RegistryError:
         return NotFound(f"ECR does not have {what}.{_says(said)}", code=_MISSING[code], status=status)
     if _THROTTLED.search(code) or status == 429:
         return RateLimited(f"AWS limits the rate of requests, at {what}. It is tried again later.", status=status)
+    if code in ("UnknownOperationException", "InvalidAction", "NotImplemented") or status == 501:
+        return Unsupported(f"This service does not offer {action}.", status=status)
     if code in _UNAVAILABLE or (status is not None and status >= 500):
         return Transient(f"AWS could not answer for {what} ({text_clean(code)}).", status=status)
     if code == "RegionDisabledException":
@@ -118,8 +120,6 @@ def _answer(error: ClientError, action: str, what: str) -> RegistryError:
         return PermissionDenied(
             f"ECR cannot decrypt {what}. Check the KMS key of the repository.{_says(said)}", code="kms", status=status
         )
-    if code in ("UnknownOperationException", "InvalidAction"):
-        return Unsupported(f"This service does not offer {action}.", status=status)
     return RegistryError(
         f"AWS refused the request for {what} ({text_clean(code) or f'status {status}'}).{_says(said)}",
         code="unexpected_answer",

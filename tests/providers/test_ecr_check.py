@@ -10,7 +10,7 @@ from integrations.providers.aws_access import AwsKey, AwsRole
 from integrations.providers.base import CheckResult, CheckStep
 from integrations.providers.ecr_check import ACTIONS
 from tests.doubles.ecr_images import shuffled
-from tests.doubles.http_double import Reply
+from tests.doubles.http_double import Reply, Seen
 from tests.providers.ecr_rig import REPOSITORY, EcrMaker, ProviderMaker, many, numbered
 
 
@@ -223,3 +223,40 @@ def test_a_refusal_by_the_registry_alone_is_named_as_well(ecr_of: EcrMaker, chec
 
     assert result.missing_permissions == ("ecr:BatchGetImage",)
     assert step(result, "Reach the registry").ok is False
+
+
+@pytest.mark.parametrize(
+    ("method", "action"), [("HEAD", "ecr:BatchCheckLayerAvailability"), ("GET", "ecr:GetDownloadUrlForLayer")]
+)
+def test_a_blob_that_only_the_registry_refuses_is_named_as_well(
+    ecr_of: EcrMaker, check: Callable[..., CheckResult], method: str, action: str
+) -> None:
+    ecr = ecr_of()
+    ecr.shelf.add(REPOSITORY, "1.0", numbered(1))
+    denied = json.dumps({"errors": [{"code": "DENIED", "message": "requested access is denied"}]}).encode()
+    ecr.script(r"/v2/.+/blobs/", Reply(403, denied if method == "GET" else b""), times=9, method=method)
+
+    result = check(ecr)
+
+    assert result.missing_permissions == (action,)
+    assert action in step(result, action).detail
+
+
+@pytest.mark.parametrize("status", [400, 501])
+def test_an_interface_that_lacks_an_operation_is_judged_by_the_registry(
+    ecr_of: EcrMaker, check: Callable[..., CheckResult], status: int
+) -> None:
+    ecr = ecr_of()
+    ecr.shelf.add(REPOSITORY, "1.0", numbered(1))
+    unknown = Reply(status, b'{"__type":"UnknownOperationException","message":""}')
+
+    def answer(seen: Seen) -> Reply | None:
+        lacks = ("BatchCheckLayerAvailability", "GetDownloadUrlForLayer", "ListImages")
+        return unknown if seen.headers.get("x-amz-target", "").endswith(lacks) else None
+
+    ecr.script(r"^/$", answer, times=99, method="POST")
+
+    result = check(ecr)
+
+    assert result.ok, [step for step in result.steps if step.ok is False]
+    assert step(result, "ecr:ListImages").ok is None
