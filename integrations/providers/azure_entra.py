@@ -195,11 +195,13 @@ class Entra:
         return ManagedIdentityCredential(client_id=client_id, transport=self._transport, retry_total=0)
 
     def _trusted(self, url: httpx.URL) -> bool:
-        """Whether a secret may be sent to `url`: the authority itself, or one of Microsoft's own."""
+        """Whether a secret may be sent to `url`: the authority itself, one of Microsoft's own, or wherever over TLS the
+        operator's own authority says, which could have the secret anyway."""
         if isinstance(self._identity, OwnIdentity) and not os.environ.get(_WORKLOAD[1]):
             return True  # a managed identity sends no secret, and its address is the operator's environment
         known = url.host in _MICROSOFT or url.host.endswith(".login.microsoft.com")
-        return same_origin(url, self._authority) or (known and url.scheme == "https" and url.port is None)
+        is_theirs = self._authority.host not in _MICROSOFT and url.scheme == "https"
+        return same_origin(url, self._authority) or is_theirs or (known and url.scheme == "https" and url.port is None)
 
     def _refused(self) -> AuthenticationFailed:
         code = self._transport.code

@@ -217,14 +217,16 @@ def test_entra_over_plain_http_is_refused(tmp_path: Path) -> None:
     assert "over https only" in words(result)
 
 
-def test_the_secret_is_not_sent_where_a_discovery_document_says(tmp_path: Path) -> None:
+def test_a_discovery_document_cannot_have_the_secret_sent_in_the_clear(tmp_path: Path) -> None:
     shelf, _ = filled(3)
     with opened(shelf, tmp_path) as registry:
-        other = "https://localhost:1/tenant"
+        other = "http://localhost:1/tenant"
         elsewhere = {"authorization_endpoint": f"{other}/authorize", "token_endpoint": f"{other}/token"}
         registry.entra.script("/openid-configuration", answer_json(elsewhere), times=9)
         result = checked(registry)
-    assert "not trusted with a secret" in words(result)
+        posts = [seen for seen in registry.entra.requests if seen.method == "POST"]
+    assert steps(result)[ENTRA] is False
+    assert posts == []
 
 
 def test_planted_secrets_are_nowhere(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
