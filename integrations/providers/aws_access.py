@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import botocore.session
+import httpx
 from botocore import xform_name
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -27,6 +28,7 @@ from .aws_transport import AwsTransport
 SESSION_LIFE_S = 3600  # AWS's most for a role that was assumed by a role, as the portal's own often is
 _SESSION_NAME = "portwarden"
 _LIFE_MIN_S = 1.0
+_AWS_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".amazonwebservices.com.cn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,14 @@ class AwsAccess:
     def name(self) -> str:
         """What to call the identity before AWS has said who it is."""
         return self.role.arn if self.role else f"access key {self._key.access_key_id}" if self._key else ""
+
+    @property
+    def token_service_is_apart(self) -> bool:
+        """Whether the operator has ECR reached elsewhere but not the token service, which then knows no such key."""
+        key = self._key or AwsKey("none", "none")
+        hosts = [httpx.URL(self._boto(service, key).meta.endpoint_url).host for service in ("ecr", "sts")]
+        is_aws = [host.endswith(_AWS_SUFFIXES) for host in hosts]
+        return not is_aws[0] and is_aws[1]
 
     def call(self, action: str, what: str, **parameters: Any) -> dict[str, Any]:
         """The answer of ECR's `action` (DescribeImages …); `what` names the thing asked for in errors."""

@@ -81,6 +81,11 @@ class _Check:
         )
 
     def _signed_in(self) -> bool:
+        if self._access.role is None and self._access.token_service_is_apart:
+            self._trace.skipped(
+                _SIGN_IN, "Not asked: ECR is reached elsewhere, its token service is not named (AWS_ENDPOINT_URL_STS)."
+            )
+            return True
         if not self._known_to_aws(_SIGN_IN, self._access.first_caller, compare=self._access.role is None):
             return False
         if self._access.role is None:

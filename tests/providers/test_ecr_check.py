@@ -260,3 +260,18 @@ def test_an_interface_that_lacks_an_operation_is_judged_by_the_registry(
 
     assert result.ok, [step for step in result.steps if step.ok is False]
     assert step(result, "ecr:ListImages").ok is None
+
+
+def test_the_real_token_service_is_not_asked_about_a_key_of_another_ecr(
+    ecr_of: EcrMaker, check: Callable[..., CheckResult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ecr = ecr_of()
+    ecr.shelf.add(REPOSITORY, "1.0", numbered(1))
+    monkeypatch.delenv("AWS_ENDPOINT_URL_STS")
+    key = AwsKey(ecr.reader_key, ecr.principals[ecr.reader_key].secret)
+
+    result = check(ecr, key=key, role=None)
+
+    assert result.ok, [step for step in result.steps if step.ok is False]
+    assert step(result, "Sign in to AWS").ok is None
+    assert "AWS_ENDPOINT_URL_STS" in step(result, "Sign in to AWS").detail
