@@ -119,9 +119,7 @@ class DockerHubProvider:
     def client(self, repository: str) -> ImageSource:
         """The repository to pull from; it lives as long as this provider."""
         pulls = MeteredSource(self._registry, self._meter, repository_check(repository))
-        if self._documents is None:
-            return TagsByHead(pulls, self._registry, repository)
-        return TagsByHead(CachedSource(pulls, self._documents), self._registry, repository)
+        return TagsByHead(pulls if self._documents is None else CachedSource(pulls, self._documents), pulls)
 
 
 class MeteredSource:
@@ -133,12 +131,19 @@ class MeteredSource:
     def manifest(self, identifier: str) -> Manifest | Index:
         """Raises RateLimited where the limit is used up, or would be beyond the share that is left to others."""
         if not self._meter.is_known:
-            self._registry.manifest_head(self._repository, identifier)  # free, and tells the limit
+            self.digest(identifier)  # free, and tells the limit
         self._meter.check()
         try:
             return self._registry.manifest(self._repository, identifier)
         except RateLimited as error:
-            raise self._meter.exhausted(error) from error
+            raise self._meter.refused(error) from error
+
+    def digest(self, identifier: str) -> str | None:
+        """What a tag points at, by HEAD, which is no pull; None where the registry does not say."""
+        try:
+            return self._registry.manifest_head(self._repository, identifier)
+        except RateLimited as error:
+            raise self._meter.refused(error) from error
 
     def blob(self, descriptor: Descriptor) -> Iterator[bytes]:
         return self._registry.blob(self._repository, descriptor)
@@ -150,12 +155,12 @@ class MeteredSource:
 class TagsByHead:
     """A source that asks what a tag points at by HEAD, which is no pull, and reads on by digest."""
 
-    def __init__(self, source: ImageSource, registry: RegistryClient, repository: str) -> None:
-        self._source, self._registry, self._repository = source, registry, repository
+    def __init__(self, source: ImageSource, pulls: MeteredSource) -> None:
+        self._source, self._pulls = source, pulls
 
     def manifest(self, identifier: str) -> Manifest | Index:
         if not is_digest(identifier):
-            identifier = self._registry.manifest_head(self._repository, identifier) or identifier
+            identifier = self._pulls.digest(identifier) or identifier
         return self._source.manifest(identifier)
 
     def blob(self, descriptor: Descriptor) -> Iterator[bytes]:

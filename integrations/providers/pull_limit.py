@@ -44,7 +44,7 @@ class PullMeter:
         self._reserve = reserve
         self._lock = threading.Lock()
         self._latest: PullLimit | None = None
-        self._asked = False
+        self._asked = self._was_hasty = False
 
     @property
     def latest(self) -> PullLimit | None:
@@ -63,6 +63,7 @@ class PullMeter:
         limit = _limit_of(response)
         with self._lock:
             self._asked = True
+            self._was_hasty = response.status_code == 429 and not _is_json(response)
             if limit is not None or response.status_code == 200:
                 self._latest = limit
 
@@ -78,23 +79,24 @@ class PullMeter:
             retry_after_s=limit.wait_s,
         )
 
-    def exhausted(self, error: RateLimited) -> RateLimited:
-        """A refused pull, with a time to come back where the registry names none."""
-        wait_s = self._latest.wait_s if self._latest else WINDOW_DEFAULT_S / 4
-        return RateLimited(
-            error.message,
-            code="pulls_exhausted",
-            retry_after_s=error.retry_after_s or wait_s,
-            status=error.status,
-        )
+    def refused(self, error: RateLimited) -> RateLimited:
+        """A refusal of the registry, with a time to come back where it names none: soon after mere haste, after a good
+        part of the window where the pulls are used up."""
+        used_up_s = self._latest.wait_s if self._latest else WINDOW_DEFAULT_S / 4
+        code, wait_s = ("haste", WAIT_MIN_S) if self._was_hasty else ("pulls_exhausted", used_up_s)
+        return RateLimited(error.message, code=code, retry_after_s=error.retry_after_s or wait_s, status=error.status)
 
 
 def is_retried_soon(response: httpx.Response) -> bool:
     """Whether an answer is worth another try at once: a used-up pull limit is not, a moment's abuse limit is."""
     if response.status_code != 429:
         return response.status_code in (408, 500, 502, 503, 504)
-    is_json = "json" in response.headers.get("content-type", "")
-    return not (is_json and _MANIFEST.search(response.request.url.path))
+    return not (_is_json(response) and _MANIFEST.search(response.request.url.path))
+
+
+def _is_json(response: httpx.Response) -> bool:
+    """Hub tells of used-up pulls in the registry's envelope, and of too many requests in a moment in plain text."""
+    return "json" in response.headers.get("content-type", "")
 
 
 def _limit_of(response: httpx.Response) -> PullLimit | None:

@@ -273,6 +273,20 @@ def test_a_moments_abuse_limit_in_plain_text_is_ridden_out() -> None:
         assert isinstance(connected.client(APP).manifest("1.0"), Manifest)
 
 
+def test_haste_that_does_not_pass_waits_a_quarter_of_an_hour_not_of_the_window() -> None:
+    shelf = Shelf()
+    shelf.add(APP, "1.0", numbered(1))
+    with DockerHub(shelf).running() as hub, provider(hub) as connected:
+        hasty = Reply(429, b"Too Many Requests", {"Content-Type": "text/plain"})
+        hub.registry.script(r"/manifests/", hasty, times=99)
+        hub.registry.script(r"/manifests/", hasty, times=99, method="HEAD")
+
+        with pytest.raises(RateLimited) as caught:
+            connected.client(APP).manifest("1.0")
+
+    assert (caught.value.code, caught.value.retry_after_s) == ("haste", 900.0)
+
+
 def test_a_private_repository_without_access_is_denied_not_missing() -> None:
     shelf, newest_first = filled(2)
     hub = DockerHub(shelf)
