@@ -13,7 +13,7 @@ import httpx
 
 from integrations.oci.auth import Flow, same_origin
 from integrations.oci.challenge import challenges_parse
-from integrations.oci.errors import AuthenticationFailed, PermissionDenied
+from integrations.oci.errors import AuthenticationFailed, PermissionDenied, RateLimited, RegistryError
 
 from .acr_tokens import AcrTokens, Token, scope_split
 
@@ -93,10 +93,12 @@ class AcrAuth(httpx.Auth):
             return EVERY_LIST if self._one_for_all else wanted
 
     def _is_granted(self, scope: str) -> bool:
+        """Whether a token for all lists is given. However it is refused, each repository's own may be given."""
+        self._tokens.refresh()  # its refusal is one of the identity, which no narrower scope would change
         try:
             return self._tokens.access(scope).covers(scope) is True
-        except PermissionDenied as error:
-            if error.code != "scope_refused":
+        except RegistryError as error:
+            if isinstance(error, RateLimited) or error.status is None or error.code == "network_blocked":
                 raise
             return False
 

@@ -236,7 +236,7 @@ def test_a_token_for_all_lists_that_is_not_taken_is_not_tried_again(tmp_path: Pa
         assert routes(registry).count("POST /oauth2/exchange") == 1
 
 
-@pytest.mark.parametrize("status", [400, 401, 403])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 500, 501])
 def test_a_registry_that_refuses_the_scope_of_all_lists_is_asked_for_each(tmp_path: Path, status: int) -> None:
     shelf, newest = filled(4)
     with opened(shelf, tmp_path) as registry, provider(registry) as acr:
