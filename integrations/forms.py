@@ -264,7 +264,7 @@ class ConfigurationForm(forms.Form):
         max_value=3650,
         required=False,
         label="Not older than",
-        help_text="By push time, where it is known. Older ones are listed as out of window. Empty: any age.",
+        help_text="By push time, else build time. Older ones are listed as out of window. Empty: any age.",
     )
     max_image_mb = forms.IntegerField(
         min_value=1,

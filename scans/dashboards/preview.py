@@ -3,7 +3,7 @@
 Decided by the functions that scans decide by. Nothing is asked of the registry.
 """
 
-from django.db.models import Max
+from django.db.models import F, Max
 from django.urls import reverse
 from django.utils import timezone
 
@@ -62,9 +62,15 @@ def _unknown(registry: Registry, shown: RepositoriesPreview) -> str:
 
 
 def _known(repository: Repository) -> Known:
-    """The stored tags, newest first, as the list they once came in."""
+    """The stored tags, newest first: those of the latest list, then those that only earlier lists reached.
+
+    A position is of the list a tag last came in. Where a list ends at its newest tags, older ones keep an earlier one.
+    """
     rows = Tag.objects.filter(repository=repository, gone_at=None)
-    tags = list(rows.annotate(size_bytes=Max("images__size_bytes")).order_by("position", "pk")[: TAGS_MAX + 1])
+    newest = rows.annotate(size_bytes=Max("images__size_bytes")).order_by(
+        F("listed_at").desc(nulls_last=True), "position", "pk"
+    )
+    tags = list(newest[: TAGS_MAX + 1])
     cut = rows.count() - TAGS_MAX if len(tags) > TAGS_MAX else 0
     tags = tags[:TAGS_MAX]
     total = repository.tags_total

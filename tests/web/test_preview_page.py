@@ -1,6 +1,7 @@
 """The preview beside pull settings: in the wizard over a real docker-registry, in Edit from what is stored."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ CANCEL = "/integrations/oci/cancel/"
 HTMX = {"HX-Request": "true"}
 PULL = {"scan_interval": "daily", "max_tags": "2"}
 EDIT = {"name": "harbour", **PULL}
+LISTED_AT = datetime(2026, 11, 27, 6, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -290,7 +292,7 @@ def stored(cast: Cast) -> Registry:
     registry = factories.registry(cast.organization)
     for number, name in enumerate(("latest", "2.0", "2.0-rc1", "1.0")):
         image = factories.image(registry, tag=name, number=number + 1, size_bytes=50_000_000 * (number + 1))
-        Tag.objects.filter(images=image, name=name).update(position=number)
+        Tag.objects.filter(images=image, name=name).update(position=number, listed_at=LISTED_AT)
     for name in ("team/cache", "lab/probe"):
         Repository.objects.create(registry=registry, name=name)
     factories.scan(registry, repositories_seen=5)
@@ -317,6 +319,15 @@ def test_edit_decides_by_what_scans_have_stored(olga: Client, edit_url: str) -> 
 def test_edit_knows_the_sizes_of_what_was_read(olga: Client, edit_url: str) -> None:
     page = panel(olga, edit_url, max_image_mb="160", preview_repository="team/app", max_tags="10")
     assert (pill_of(page, "2.0-rc1"), pill_of(page, "1.0")) == ("Will be scanned", "Too large")
+
+
+def test_edit_puts_tags_of_an_earlier_list_behind_those_of_the_latest(olga: Client, edit_url: str) -> None:
+    """Where a list ends at its newest tags, an older one keeps the position that it had when it was among them."""
+    older = factories.image(Registry.objects.get(), tag="0.9", number=9)
+    Tag.objects.filter(images=older).update(position=0, listed_at=LISTED_AT - timedelta(days=1))
+    page = panel(olga, edit_url, preview_repository="team/app", max_tags="4")
+
+    assert (pill_of(page, "1.0"), pill_of(page, "0.9")) == ("Will be scanned", "Out of window")
 
 
 def test_edit_loads_its_panel_and_works_without_scripts(cast: Cast, olga: Client, edit_url: str) -> None:
