@@ -5,6 +5,7 @@ the registry is in ABAC mode cannot be asked for with these rights; it follows f
 Failures are in the result and never raised. Source: reference section 3.11.
 """
 
+from collections import deque
 from collections.abc import Callable
 from itertools import islice
 from typing import TypeVar
@@ -12,6 +13,7 @@ from typing import TypeVar
 from integrations.oci.client import RegistryClient
 from integrations.oci.errors import (
     AuthenticationFailed,
+    NotAnImage,
     NotFound,
     PermissionDenied,
     PolicyViolation,
@@ -23,6 +25,7 @@ from integrations.oci.errors import (
     Unsupported,
 )
 from integrations.oci.exchange import Limits
+from integrations.oci.manifest import CONFIG_MAX_BYTES, Manifest
 
 from .acr_auth import ACR_PULL, LISTER, READER, list_scope, pull_scope
 from .acr_listing import AcrListing
@@ -200,6 +203,18 @@ class AcrCheck:
                 self._trace.skipped(PULL, f"The registry does not hand out {name}:{tag.name}; it may be locked.")
                 return True
             return self._refused(PULL, network_blocked(error) if _is_firewall(error) else error)
+        return self._storage_reached(name, tag)
+
+    def _storage_reached(self, name: str, tag: TagInfo) -> bool:
+        """A small blob, by the way that all layers come: the registry sends us on to another host for it."""
+        try:
+            manifest = self._client.manifest(name, tag.digest or tag.name)
+            if isinstance(manifest, Manifest) and manifest.config.size <= CONFIG_MAX_BYTES:
+                deque(self._client.blob(name, manifest.config), maxlen=0)
+        except (NotFound, NotAnImage, Unsupported):
+            pass  # nothing that could be scanned is no matter of the connection
+        except RegistryError as error:
+            return self._trace.failed(PULL, error)
         self._trace.passed(PULL, f"{name}:{tag.name} may be pulled.")
         return True
 

@@ -1,5 +1,6 @@
 """The connection test of an Azure registry: each step, each missing role by name in both modes, no secret anywhere."""
 
+import json
 import logging
 import traceback
 from pathlib import Path
@@ -20,7 +21,7 @@ from tests.providers.acr_rig import checked, filled, numbered, opened, provider,
 GUID = "11111111-2222-3333-4444-555555555555"
 
 
-def test_with_acr_pull_alone_every_step_passes_and_nothing_is_downloaded(tmp_path: Path) -> None:
+def test_with_acr_pull_alone_every_step_passes_and_no_layer_is_downloaded(tmp_path: Path) -> None:
     shelf, newest = filled(3)
     with opened(shelf, tmp_path) as registry:
         result = checked(registry)
@@ -28,7 +29,9 @@ def test_with_acr_pull_alone_every_step_passes_and_nothing_is_downloaded(tmp_pat
     assert result.ok
     assert (result.identity, result.repositories, result.missing_permissions) == (f"application {CLIENT}", 1, ())
     assert list(steps(result).values()) == [True, None, True, True, True, True, True, True]
-    assert [method for method, _ in methods] == ["HEAD"]
+    manifest = json.loads(shelf.manifests[shelf.repositories["team/app"][newest[0]].digest][0])
+    assert [method for method, _ in methods] == ["HEAD", "GET", "GET"]
+    assert methods[-1][1].endswith(manifest["config"]["digest"])
     assert newest[0] in words(result)
 
 
@@ -282,7 +285,8 @@ def test_the_servers_own_identity_reads_where_the_operator_allows_it(
     with opened(shelf, tmp_path) as registry, _Metadata(registry).running() as metadata:
         monkeypatch.setenv("IDENTITY_ENDPOINT", f"{metadata.url}/msi/token")
         monkeypatch.setenv("IDENTITY_HEADER", "h")
-        policy = EgressPolicy(allow=(registry.host,), plain_http_hosts=(registry.host,))
+        hosts = (registry.host, registry.storage.host)
+        policy = EgressPolicy(allow=hosts, plain_http_hosts=hosts)
         result = checked(registry, identity=OwnIdentity(GUID), egress=policy)
         assert registry.entra.requests == []
     assert (result.ok, result.identity) == (True, f"managed identity {GUID}")
@@ -337,3 +341,13 @@ def test_a_host_that_is_no_azure_registry_is_told(tmp_path: Path) -> None:
         result = checked(registry)
     assert "does not exchange tokens" in words(result)
     assert result.missing_permissions == ()
+
+
+def test_a_storage_that_is_out_of_reach_is_found_out_before_the_first_scan(tmp_path: Path) -> None:
+    shelf, _ = filled(3)
+    with opened(shelf, tmp_path) as registry:
+        registry.script(r"/blobs/", Reply(307, headers={"Location": "http://127.0.0.1:9/store/x"}), times=99)
+        result = checked(registry)
+    assert not result.ok
+    assert result.missing_permissions == ()
+    assert steps(result)[PULL] is False

@@ -47,14 +47,19 @@ class Command(PortwardenCommand):
 
 
 def document(result: CheckResult) -> dict[str, Any]:
-    """The check as JSON. `ok` of a step is null where it was not tried or does not apply."""
+    """The check as JSON. `ok` of a step is null where a failure kept it from being tried; in a good test, a step that
+    does not apply stands in nobody's way and is true."""
     return {
         "ok": result.ok,
         "identity": result.identity,
         "repositories": result.repositories,
         "missing_permissions": list(result.missing_permissions),
-        "steps": [{"name": step.name, "ok": step.ok, "detail": _detail(step)} for step in result.steps],
+        "steps": [{"name": step.name, "ok": _ok(step, result), "detail": _detail(step)} for step in result.steps],
     }
+
+
+def _ok(step: CheckStep, result: CheckResult) -> bool | None:
+    return True if step.ok is None and result.ok else step.ok
 
 
 def _lines(result: CheckResult) -> list[str]:
