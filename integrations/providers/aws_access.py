@@ -94,7 +94,10 @@ class AwsAccess:
     def token_service_is_apart(self) -> bool:
         """Whether the operator has ECR reached elsewhere but not the token service, which then knows no such key."""
         key = self._key or AwsKey("none", "none")
-        hosts = [httpx.URL(self._boto(service, key).meta.endpoint_url).host for service in ("ecr", "sts")]
+        try:
+            hosts = [httpx.URL(self._boto(service, key).meta.endpoint_url).host for service in ("ecr", "sts")]
+        except FAILURES:
+            return False  # fields that make no address at all: the first question to AWS says so
         is_aws = [host.endswith(_AWS_SUFFIXES) for host in hosts]
         return not is_aws[0] and is_aws[1]
 
