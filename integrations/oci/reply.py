@@ -57,7 +57,7 @@ def next_link(response: httpx.Response) -> str | None:
 def error_of(response: httpx.Response, what: str) -> RegistryError:
     """The error for a refused request; `what` names the thing asked for ("the tag 1.0 of team/app").
 
-    The body must have been read; bodies that are no error envelope (HTML, empty) count as silent.
+    The body must have been read; one that is neither an error envelope nor plain text (HTML, empty) counts as silent.
     """
     status = response.status_code
     codes, text = _envelope(response)
@@ -91,10 +91,16 @@ def _envelope(response: httpx.Response) -> tuple[frozenset[str], str]:
         errors = json.loads(response.content).get("errors")
         items = [item for item in errors if isinstance(item, dict)]
     except (ValueError, AttributeError, TypeError, RecursionError):
-        return frozenset(), ""
+        return frozenset(), _plain_text(response)
     codes = frozenset(item["code"] for item in items if isinstance(item.get("code"), str))
     texts = [item["message"] for item in items if isinstance(item.get("message"), str)]
     return codes, text_clean(texts[0]) if texts else ""
+
+
+def _plain_text(response: httpx.Response) -> str:
+    """A refusal in plain words, as gateways and policies write them. Pages for browsers say nothing of use."""
+    is_text = response.headers.get("content-type", "").partition(";")[0].strip().lower() == "text/plain"
+    return text_clean(response.content[:2000].decode("utf-8", "replace")) if is_text else ""
 
 
 def text_clean(text: str) -> str:

@@ -127,6 +127,21 @@ def test_a_lasting_outage_ends_after_four_requests(quirky, connect) -> None:
     assert len(registry.requests) == 4
 
 
+@pytest.mark.parametrize(
+    ("content_type", "is_quoted"), [("text/plain; charset=utf-8", True), ("text/html", False), ("", False)]
+)
+def test_a_refusal_in_plain_words_is_quoted_and_a_page_is_not(
+    quirky, connect, content_type: str, is_quoted: bool
+) -> None:
+    registry = quirky()
+    headers = {"Content-Type": content_type} if content_type else {}
+    registry.script("/manifests/", Reply(403, b"blocked by policy 7\n see https://wiki/p?token=1", headers))
+    with pytest.raises(PermissionDenied) as caught:
+        connect(registry.url).manifest("team/app", "1")
+    assert ("blocked by policy 7" in caught.value.message) is is_quoted
+    assert "token=1" not in caught.value.message
+
+
 @pytest.mark.parametrize("as_date", [False, True])
 def test_retry_after_is_honoured(quirky, connect, clock, as_date: bool) -> None:
     registry = quirky()
