@@ -2,8 +2,9 @@
 Direct API.
 
 Names of repositories are `<key>/<image>`, as in the references that people pull by. Of all keys, local, federated and
-remote ones (their cache) are listed, and of virtual ones only what no other key shows: an image counts once. Keys that
-were chosen are taken as chosen. Source: reference section 5.
+remote ones (their cache) are listed. Virtual ones only show what their members hold, and may ask upstream registries
+for the names of images that are not here at all: they are left out as long as other keys of their kind can be read.
+Keys that were chosen are taken as chosen. Source: reference section 5.
 """
 
 import re
@@ -13,7 +14,7 @@ from collections.abc import Iterator
 from integrations.oci.client import RegistryClient
 from integrations.oci.documents import CachedSource, DocumentCache
 from integrations.oci.egress import EgressPolicy
-from integrations.oci.errors import ContentError, NotFound, PermissionDenied, ReferenceInvalid, RegistryError
+from integrations.oci.errors import ContentError, NotFound, PermissionDenied, RegistryError
 from integrations.oci.exchange import Limits
 from integrations.oci.manifest import Descriptor, Index, Manifest
 from integrations.oci.reference import repository_check
@@ -24,6 +25,7 @@ from .jfrog_aql import Search
 from .jfrog_check import JfrogCheck
 from .jfrog_platform import CONCRETE_TYPES, Platform, RepositoryKey, key_check
 from .jfrog_storage import StorageTags
+from .token_claims import claims_read
 
 _BLOCKED = re.compile(r"download.{0,30}block|block.{0,30}(?:download|policy)|xray", re.IGNORECASE)
 _CACHED = "This is a remote repository: the times are those of caching, and only what is cached is read."
@@ -49,7 +51,7 @@ class JfrogProvider:
     ) -> None:
         self._chosen = tuple(dict.fromkeys(key_check(key.strip()) for key in repository_keys))
         self._platform = Platform(url, token, username, egress=egress, ca_file=ca_file, limits=limits)
-        self._identity = username or "the token's user"
+        self._identity = username or _subject(token) or "the token's user"
         self._documents = documents
         self._search = Search(self._platform.rest)
         self._storage = StorageTags(self._platform.rest)
@@ -72,17 +74,19 @@ class JfrogProvider:
         """`<key>/<image>` of the chosen keys, or of all. A key that is denied does not hide the others: its error
         comes after all that could be listed."""
         refused: list[tuple[str, RegistryError]] = [(key, _odd_key(key)) for key in self._odd_keys()]
-        shown = set[str]()
-        for key in self._wanted_keys():
+        shown, keys = set[str](), self._wanted_keys()
+        readable = {key.package_type for key in keys if key.type in CONCRETE_TYPES}
+        for key in keys:
+            is_spare = key.type == "virtual" and not self._chosen
+            if is_spare and key.package_type in readable and not refused:
+                continue
             try:
                 for image in self._platform.images(key):
-                    if self._chosen or key.type != "virtual" or image not in shown:
+                    if not is_spare or image not in shown:
                         yield f"{key.key}/{image}"
                     shown.add(image)
             except (PermissionDenied, NotFound) as error:
-                # What is behind a virtual key is listed by its own keys; only those must be complete.
-                if self._chosen or key.type != "virtual":
-                    refused.append((key.key, error))
+                refused.append((key.key, error))
         if refused:
             raise _keys_refused(refused)
 
@@ -92,11 +96,11 @@ class JfrogProvider:
         """By Artifactory's search, stopped where enough is known; by its storage interface where the search is refused
         or shows nothing. The note says which. Push times are the last modification of the tag's manifest."""
         key, image = self._split(repository)
-        place, why = key.stored_as, self._search.refused
+        place, why = key.stored_as, ""
         listed = None if place in self._unsearchable else self._search.newest(place, image, limit, wanted)
         if listed is None or not listed.tags:
-            why = self._search.refused or "does not show this key"
             found = self._storage.newest(place, image, limit, wanted)
+            why = self._search.refused or ("does not show this key" if found.tags else "")
             if listed is not None and found.tags:
                 with self._lock:
                     self._unsearchable.add(place)
@@ -167,10 +171,18 @@ def _explained(error: PermissionDenied, key: str) -> PermissionDenied:
     )
 
 
+def _subject(token: str) -> str:
+    """The user that an access token names, for people to read: `jfac@…/users/<name>`. Empty for tokens that name none.
+
+    It is nothing but the token's own word; whether the token is good, the platform says.
+    """
+    user = re.search(r"/users/([\w.@+-]{1,64})$", str(claims_read(token).get("sub", "")))
+    return user[1] if user else ""
+
+
 def _with_note(listed: TagList, key: RepositoryKey, why: str) -> TagList:
-    parts = [listed.note] if listed.tags else ["The repository has no tags."]
-    if why:
-        parts.insert(0, f"Artifactory's search {why}.") if "storage" in listed.note else None
+    parts = [f"Artifactory's search {why}."] if why else []
+    parts.append(listed.note if listed.tags else "The repository has no tags.")
     if key.type in ("remote", "cache"):
         parts.append(_CACHED)
     return TagList(listed.tags, listed.complete, " ".join(parts), listed.all_names, listed.covers_since, listed.total)
@@ -189,6 +201,3 @@ def _keys_refused(refused: list[tuple[str, RegistryError]]) -> RegistryError:
         code=first.code,
         status=first.status,
     )
-
-
-__all__ = ["JfrogProvider", "ReferenceInvalid", "RepositoryKey"]

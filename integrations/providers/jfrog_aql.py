@@ -31,12 +31,14 @@ _REFUSED = (400, 404, 405, 408)
 
 
 class Search:
-    """The search of one platform. `refused` says why it is not used any more, empty while it is."""
+    """The search of one platform. `refused` says why it is not used any more, empty while it is; `has_answered` is True
+    once it gave anything."""
 
     def __init__(self, rest: RestClient) -> None:
         self._rest = rest
         self._lock = threading.Lock()
         self.refused = ""
+        self.has_answered = False
 
     def newest(self, place: str, image: str, limit: int, wanted: NameFilter) -> TagList | None:
         """The newest tags below the key `place`, None where the search may not be used.
@@ -75,6 +77,7 @@ class Search:
         results = document.get("results") if isinstance(document, dict) else None
         if not isinstance(results, list):
             raise ContentError("Artifactory's search answered without a list of results.")
+        self.has_answered = True
         extent = document.get("range")
         extent = extent if isinstance(extent, dict) else {}
         cap = extent.get("limit")

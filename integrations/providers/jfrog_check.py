@@ -231,12 +231,13 @@ class JfrogCheck:
         return True
 
     def _search_told(self) -> None:
-        if not self._search.refused:
-            self._trace.passed(SEARCH, "The newest tags of an image cost one request.")
-            return
-        self._trace.skipped(
-            SEARCH, f"Artifactory {self._search.refused}. The storage interface is used instead, with more requests."
-        )
+        if self._search.refused:
+            detail = f"Artifactory {self._search.refused}. The storage interface is used instead, with more requests."
+            self._trace.skipped(SEARCH, detail)
+        elif self._search.has_answered:
+            self._trace.passed(SEARCH, "Artifactory answers searches: the newest tags of an image cost one request.")
+        else:
+            self._trace.skipped(SEARCH, "It gave no answer this time.")
 
     def _refused(self, refusals: _Refusals, key: RepositoryKey, error: RegistryError) -> None:
         refusals.errors.append((key.key, error))

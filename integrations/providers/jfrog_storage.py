@@ -36,21 +36,29 @@ class StorageTags:
         Raises NotFound where there is no such image, PermissionDenied where it may not be read.
         """
         folder = f"{API}/storage/{key_check(place)}/{repository_check(image)}"
-        listed = self._listed(folder) if self._has_lists else None
-        names, tags = listed if listed is not None else (self._children(folder), StoredTags())
+        names, tags = self._files(folder)
         if len(tags):
             return TagList(self._digests_filled(folder, tags, limit, wanted), True, NOTE, True, total=len(tags))
         return self._one_by_one(folder, newest_first(names))
 
-    def _listed(self, folder: str) -> tuple[list[str], StoredTags] | None:
-        """Tag folders and the tags' files from one list; None where Artifactory does not give such a list."""
+    def _files(self, folder: str) -> tuple[list[str], StoredTags]:
+        """What one list of files tells; the names of the folders alone where Artifactory does not give such a list."""
+        if not self._has_lists:
+            return self._children(folder), StoredTags()
         try:
-            document, _ = self._rest.get(self._rest.url(folder + _FILES), "a list of files")
+            return self._listed(folder)
         except _NEVER_BORNE:
             raise
-        except RegistryError:
-            # Perhaps it is only this list that is refused: the folder itself will tell.
-            return None
+        except RegistryError as refused:
+            # Perhaps it is only this list that is refused: the folder itself will tell. A list that is merely too
+            # large says nothing of the next image's.
+            names = self._children(folder)
+            self._has_lists = refused.status is None
+            return names, StoredTags()
+
+    def _listed(self, folder: str) -> tuple[list[str], StoredTags]:
+        """Tag folders, and the tags' files, from one list."""
+        document, _ = self._rest.get(self._rest.url(folder + _FILES), "a list of files")
         files = document.get("files") if isinstance(document, dict) else None
         if not isinstance(files, list):
             raise ContentError("Artifactory's list of files is not a list.")
@@ -69,7 +77,6 @@ class StorageTags:
     def _children(self, folder: str) -> list[str]:
         """The folders that may be tags."""
         document, _ = self._rest.get(self._rest.url(folder), "the folder of an image")
-        self._has_lists = False
         children = document.get("children") if isinstance(document, dict) else None
         rows = [row for row in children if isinstance(row, dict)] if isinstance(children, list) else []
         names = (tag_of(f"x/{str(row.get('uri', '')).strip('/')}", "x") for row in rows if _is_folder(row))

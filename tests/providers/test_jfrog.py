@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,7 +21,7 @@ from integrations.providers.jfrog_aql import query
 from tests.doubles.artifactory import Artifactory
 from tests.doubles.http_double import Reply
 from tests.doubles.shelf import EPOCH, Shelf
-from tests.providers.jfrog_rig import aged, filled, many, multi_platform, names, numbered, provider, routes
+from tests.providers.jfrog_rig import LIMITS, aged, filled, many, multi_platform, names, numbered, provider, routes
 
 AQL = "POST /search/aql"
 
@@ -310,15 +311,44 @@ def test_all_keys_list_each_image_once(stack: ExitStack) -> None:
     assert platform.upstream == []
 
 
-def test_what_only_a_virtual_key_shows_is_listed_there(stack: ExitStack) -> None:
+def test_a_virtual_key_is_not_asked_while_its_members_can_be(stack: ExitStack) -> None:
+    """It would name what its remote members have upstream, cached here or not."""
     shelf, keys, members = everything()
-    del keys["docker-fed"]
     platform = stack.enter_context(Artifactory(shelf, keys, members=members, packages=PACKAGES).running())
-    answer = Reply(200, b'{"repositories":["app","library/nginx","legacy"]}')
-    platform.script("/api/docker/docker-virtual/v2/_catalog", answer, times=9)
+    with provider(platform) as made:
+        list(made.repositories())
+    assert not [route for route in routes(platform) if "docker-virtual" in route]
+
+
+def test_a_virtual_key_stands_in_where_no_other_of_its_kind_can_be_read(stack: ExitStack) -> None:
+    shelf, _, members = everything()
+    keys = {"docker-virtual": "virtual", "oci-local": "local"}
+    platform = stack.enter_context(Artifactory(shelf, keys, members=members, packages=PACKAGES).running())
     with provider(platform) as made:
         listed = list(made.repositories())
-    assert [name for name in listed if name.startswith("docker-virtual/")] == ["docker-virtual/legacy"]
+    assert listed == ["oci-local/tool", "docker-virtual/app", "docker-virtual/library/nginx"]
+
+
+def test_a_virtual_key_shows_what_a_refused_member_would_not(stack: ExitStack) -> None:
+    shelf, keys, members = everything()
+    platform = stack.enter_context(Artifactory(shelf, keys, members=members, packages=PACKAGES).running())
+    platform.script("/docker-remote(-cache)?/v2/_catalog", Reply(403), times=9)
+    seen, error = listed_until_it_fails(platform, PermissionDenied)
+    assert [name for name in seen if name.startswith("docker-virtual/")] == ["docker-virtual/library/nginx"]
+    assert "docker-remote" in error.message
+
+
+def test_a_list_of_files_that_is_too_large_is_replaced_for_its_own_image_only(stack: ExitStack) -> None:
+    shelf, expected = filled(12)
+    aged(shelf, "docker-local/small", ["2", "1"])
+    platform = stack.enter_context(Artifactory(shelf).running())
+    platform.denied = {"aql"}
+    platform.script(r"/team/app\?list", Reply(200, b" " * 70_000), times=9)
+    with provider(platform, limits=replace(LIMITS, listing_bytes=64 * 1024)) as made:
+        assert names(made.newest_tags("docker-local/team/app", 10)) == expected
+        before = len(platform.requests)
+        assert names(made.newest_tags("docker-local/small", 10)) == ["2", "1"]
+    assert len(platform.requests) == before + 1
 
 
 def test_chosen_keys_are_taken_as_chosen(stack: ExitStack) -> None:
